@@ -1,0 +1,41 @@
+/* config.h: the relay's settings: one field and one row in config.c each. Read once at start, constant from then on. */
+#ifndef RELAY_CONFIG_H
+#define RELAY_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../common/env.h"
+
+enum output_format { OUTPUT_TEXT, OUTPUT_JSON };
+
+struct config {
+    char *public_url; /* never NULL after config_load; no trailing slash */
+    char *host;
+    int64_t port;
+    char *name;
+    char *mcp_path, *bearer_path; /* "/mcp", "/mcp/bearer" */
+    char *default_namespace;
+    int64_t active_window_seconds;
+    int64_t presence_write_interval_seconds;
+    int64_t rate_limit_per_minute, anon_rate_limit_per_minute, rate_ban_seconds;
+    int64_t cleanup_max_age_days, cleanup_interval_hours;
+    char *cleanup_token, *metrics_token;
+    char *data_dir; /* never NULL after config_load */
+    char *tls_cert, *tls_key;
+    char *trusted_proxies;
+    int64_t workers;
+    int output_format; /* enum output_format */
+    int log_format;    /* enum log_format */
+    char *openai_verification_token;
+};
+
+/* The rows, NULL-ended: also read by the docs check. */
+extern const struct setting config_settings[];
+
+/* Fills *out from the environment. False: why has one line that names the setting, its rule and what was given. Unknown
+ * PATCHCORD_* names are logged once. */
+MUST_CHECK bool config_load(struct config *out, struct buf *why);
+void config_free(struct config *config);
+
+#endif

@@ -1,0 +1,50 @@
+/* server.h: the HTTP server: one loop thread around libmicrohttpd, a pool of workers, parked exchanges.
+ *
+ * The one place that names libmicrohttpd is server.c and its neighbours in this folder. */
+#ifndef RELAY_HTTP_SERVER_H
+#define RELAY_HTTP_SERVER_H
+
+#include "exchange.h"
+#include "parking.h"
+
+enum {
+    HTTP_HEADER_TIMEOUT_MS = 10 * 1000,  /* from the connection's (or the request's) first byte to the end of its header */
+    HTTP_BODY_TIMEOUT_MS = 60 * 1000,    /* for the body, longer by a second for each 16 KB received */
+    HTTP_IDLE_TIMEOUT_S = 75,            /* keep-alive */
+    HTTP_CONNECTION_MEMORY = 16 * 1024,  /* header block included: a longer one is 431 */
+    HTTP_CONNECTIONS_MAX = 20000,
+    HTTP_BODIES_MAX = 256 * 1024 * 1024, /* all bodies in memory together; beyond that 503 */
+    HTTP_DRAIN_MS = 10 * 1000,           /* how long a confirmed delivery may take */
+};
+
+struct http_server_options {
+    const char *host; /* numeric address */
+    int port;         /* 0: any free one */
+    const char *tls_cert_file, *tls_key_file; /* both or none */
+    size_t workers;
+    const struct route *routes; /* ended by a NULL handle */
+    void *app;                  /* for exchanges */
+    const char *server_header;  /* "patchcord/1.0.0", sent as X-Patchcord-Version and Server */
+    /* Called on the loop thread when an exchange has its answer (also those that never reached a handler: route may be
+     * NULL): metrics and access log. */
+    void (*answered)(void *app, const struct exchange *ex, int64_t micros);
+    /* Called on the loop thread for SIGHUP, after the certificate was read again. */
+    void (*reload)(void *app);
+};
+
+struct http_server;
+
+/* Binds and prepares; nothing is served yet. NULL: why has one line. */
+struct http_server *http_server_new(const struct http_server_options *options, struct buf *why);
+/* The port it is bound to. */
+int http_server_port(const struct http_server *s);
+struct parking *http_server_parking(struct http_server *s);
+/* Serves on the calling thread until SIGTERM, SIGINT or http_server_stop; then: no new connections, every parked exchange
+ * gets WAKE_SHUTDOWN, work in flight ends; returns within grace_ms. The signals must be blocked in all threads before any
+ * is started (http_server_new does so for the calling one). */
+void http_server_run(struct http_server *s, int64_t grace_ms);
+/* Makes http_server_run return; any thread, or a signal handler. */
+void http_server_stop(struct http_server *s);
+void http_server_free(struct http_server *s);
+
+#endif

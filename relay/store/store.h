@@ -1,0 +1,309 @@
+/* store.h: what the relay remembers, as atomic domain operations. No other part of the relay knows a database.
+ *
+ * An operation either happened whole or not at all, and when it returns STORE_DONE for something that must last
+ * (send, reply, unsend, tokens, bans) it is on disk. Ids are UUID text; times are wall-clock milliseconds of the store.
+ *
+ * Names of agents are taken as they are stored: callers normalise new ones (ident.h). Everything in a result is owned by
+ * that result and freed by its _free; a result that was never filled is zeroed and safe to free. Every function may be
+ * called from any thread and blocks until it is done. */
+#ifndef RELAY_STORE_STORE_H
+#define RELAY_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../../common/buf.h"
+#include "../../common/compiler.h"
+#include "../../common/secret.h"
+#include "../../common/uuid.h"
+
+struct store;
+
+enum store_status {
+    STORE_DONE,
+    STORE_ABSENT,  /* what was named does not exist for this caller */
+    STORE_REFUSED, /* understood and not done: the result's refusal says why */
+    STORE_FAULT,   /* the store failed (logged); nothing was changed; the caller may try again */
+};
+
+enum store_refusal {
+    REFUSAL_NONE,
+    REFUSAL_UNKNOWN_RECIPIENT, /* names: the agents that exist in the namespace */
+    REFUSAL_INBOX_GATE,        /* the caller has unread messages: unread, unread_total */
+    REFUSAL_QUEUE_FULL,        /* QUEUE_MAX_MESSAGES or QUEUE_MAX_BYTES pending for that recipient */
+    REFUSAL_ID_TAKEN,          /* the message id belongs to another send */
+    REFUSAL_ALREADY_OFFERED,   /* unsend: the recipient has seen it */
+    REFUSAL_EXISTS,            /* token add: that token is there already */
+};
+
+enum { QUEUE_MAX_MESSAGES = 1000, QUEUE_MAX_BYTES = 10 * 1000 * 1000 };
+enum { GATE_PREVIEW_MAX = 5, GATE_GRACE_MS = 10 * 1000 };
+enum { LEASE_FIRST_MS = 60 * 1000, LEASE_MAX_MS = 3600 * 1000 };
+
+/* ---- messages ---- */
+
+enum message_status { MESSAGE_PENDING, MESSAGE_READ, MESSAGE_REPLIED, MESSAGE_DEFERRED };
+extern const char *const message_status_names[]; /* "pending", "read", "replied", "deferred" */
+
+struct store_message {
+    char id[UUID_SIZE];
+    int64_t seq; /* the store's order */
+    char *namespace_id, *from, *to;
+    char *content;
+    size_t content_len;        /* bytes */
+    char reply_to[UUID_SIZE];  /* "" for none */
+    char thread_id[UUID_SIZE]; /* "" for none */
+    char *thread;              /* slug; NULL for none */
+    bool thread_resolved;
+    enum message_status status;
+    bool is_leased;  /* handed out, not yet acknowledged */
+    unsigned attempt; /* how often it was offered, this time included; 0: never */
+    /* 0 where it did not happen */
+    int64_t sent_ms, offered_ms, read_ms, replied_ms, deferred_ms, unsent_ms, expired_ms;
+};
+
+struct store_messages {
+    struct store_message *items;
+    size_t count;
+};
+void store_messages_free(struct store_messages *messages);
+
+struct store_agent {
+    char *namespace_id, *agent;
+    char *display_name, *machine_name, *client_type, *platform; /* NULL where unknown */
+    int64_t last_seen_ms; /* 0: never */
+    int64_t pending, deferred;  /* counts; only filled by store_stats */
+    int64_t oldest_pending_ms;  /* sent at; 0: none; only filled by store_stats */
+};
+
+struct store_agents {
+    struct store_agent *items;
+    size_t count;
+};
+void store_agents_free(struct store_agents *agents);
+
+/* What the caller's connection tells about it; NULL fields leave what is stored. */
+struct store_presence {
+    const char *display_name, *machine_name, *client_type, *platform, *user_agent, *request_host;
+};
+
+/* Who calls, and what rides along in the same transaction, applied first. */
+struct store_caller {
+    const char *namespace_id, *agent;
+    const char *const *acks; /* ids of messages that arrived; unknown ones are passed over */
+    size_t acks_count;
+    const struct store_presence *presence; /* NULL: was written a moment ago */
+};
+
+struct store_send {
+    const char *message_id; /* the caller's id of this send; NULL: the store makes one */
+    const char *const *recipients; /* in the caller's namespace, distinct, at least one; the caller itself is allowed
+                                      (stored deferred) */
+    size_t recipients_count;
+    const char *content; /* valid UTF-8 */
+    size_t content_len;
+    const char *thread; /* slug; NULL: none */
+    bool ungated;       /* from an outbox or a channel endpoint */
+};
+
+struct store_sent {
+    char id[UUID_SIZE];
+    char *to;
+    int64_t last_seen_ms; /* of the recipient; 0: never */
+};
+
+struct store_send_result {
+    enum store_refusal refusal;
+    struct store_sent *sent; /* one for each recipient, in the order given */
+    size_t sent_count;
+    bool repeat; /* the same send was stored before: this is the first result again */
+    char *refused_to; /* UNKNOWN_RECIPIENT, QUEUE_FULL: which recipient */
+    char **names;     /* UNKNOWN_RECIPIENT, by name */
+    size_t names_count;
+    struct store_messages unread; /* INBOX_GATE: the oldest, at most GATE_PREVIEW_MAX */
+    int64_t unread_total;
+};
+void store_send_result_free(struct store_send_result *result);
+
+/* Stores one message for each recipient, all or none, after the gate. */
+MUST_CHECK enum store_status store_send(struct store *s, const struct store_caller *caller,
+    const struct store_send *send, struct store_send_result *result);
+
+struct store_offer {
+    const char *lease;     /* the caller's UUID for this offer; NULL: show without taking */
+    size_t max_messages;   /* > 0 */
+    size_t max_bytes;      /* of content; one message is always shown. Each counts OFFER_OVERHEAD_BYTES more */
+    bool with_context;     /* inbox: deferred messages and agents too */
+    bool all_agents;       /* agents: those long away as well */
+    int64_t active_since_ms; /* agents: seen at or after; ignored with all_agents */
+};
+enum { OFFER_OVERHEAD_BYTES = 120 };
+
+struct store_offer_result {
+    struct store_messages messages; /* oldest first */
+    int64_t more;                   /* pending and on offer, not in messages */
+    int64_t in_delivery;            /* leased under another lease */
+    int64_t next_lease_end_ms;      /* when the earliest of those ends; 0: none */
+    struct store_messages deferred; /* with_context: oldest first, at most max_messages, within the bytes left (at least
+                                       one) */
+    int64_t deferred_total;
+    struct store_agents agents; /* with_context: last seen first */
+};
+void store_offer_result_free(struct store_offer_result *result);
+
+/* Leases the caller's oldest pending messages to the lease id. The same lease id again gives the same messages (those not
+ * acknowledged since) and renews it. */
+MUST_CHECK enum store_status store_offer(struct store *s, const struct store_caller *caller,
+    const struct store_offer *offer, struct store_offer_result *result);
+
+/* Marks messages of the caller as read (ids, whatever their lease's state), and where release is set makes what else the
+ * lease holds pending again, as if that offer had not been (lease may be NULL without release). *released (may be NULL) is
+ * how many messages went back. */
+MUST_CHECK enum store_status store_ack(struct store *s, const struct store_caller *caller, const char *lease,
+    const char *const *ids, size_t ids_count, bool release, int64_t *released);
+
+struct store_reply {
+    const char *message_id; /* what is replied to: addressed to the caller */
+    const char *reply_id;   /* the caller's id of the reply; NULL: the store makes one */
+    const char *content;    /* NULL: nothing is sent */
+    size_t content_len;
+    bool defer;   /* keep the original in the inbox as deferred */
+    bool resolve; /* close its thread */
+};
+
+struct store_reply_result {
+    enum store_refusal refusal; /* QUEUE_FULL, ID_TAKEN, UNKNOWN_RECIPIENT (gone since) */
+    bool repeat;
+    bool was_sent;
+    struct store_sent sent; /* where was_sent; sent.to also where nothing was sent */
+    char *thread;           /* slug; NULL for none */
+    bool resolved;          /* the thread is closed now */
+};
+void store_reply_result_free(struct store_reply_result *result);
+
+/* ABSENT: no such message for the caller. A reply is an ack of what it replies to, and inherits its thread. */
+MUST_CHECK enum store_status store_reply(struct store *s, const struct store_caller *caller,
+    const struct store_reply *reply, struct store_reply_result *result);
+
+/* Takes back a message (or, by its group id, each of several) that the caller sent and that was never offered. */
+MUST_CHECK enum store_status store_unsend(struct store *s, const struct store_caller *caller, const char *message_id,
+    enum store_refusal *refusal);
+
+struct store_recall {
+    size_t limit;
+    const char *from_agent; /* NULL: any */
+    const char *thread;     /* slug or thread id; NULL: any */
+    const char *query;      /* words, all of which must occur; NULL: any */
+    const char *message_id; /* just that one; NULL: any */
+    int64_t after_seq;      /* only later ones, oldest first; 0: newest first */
+};
+/* Messages that the caller sent or was sent (unsent ones only to their sender). Changes nothing. */
+MUST_CHECK enum store_status store_recall(struct store *s, const struct store_caller *caller,
+    const struct store_recall *recall, struct store_messages *result);
+
+/* GET /api/inbox: the caller's messages of one status, newest first; count_only leaves messages empty. *count: how many
+ * rows, at most limit. Changes nothing. */
+MUST_CHECK enum store_status store_inbox(struct store *s, const struct store_caller *caller, enum message_status status,
+    size_t limit, bool count_only, struct store_messages *result, int64_t *count);
+
+/* Messages to the caller with a seq over after_seq, oldest first, content left out (NULL), at most limit. *newest: the
+ * store's last seq for this caller, also when nothing was found. */
+MUST_CHECK enum store_status store_events(struct store *s, const struct store_caller *caller, int64_t after_seq,
+    size_t limit, struct store_messages *result, int64_t *newest);
+
+/* Applies the caller's acks and presence alone. */
+MUST_CHECK enum store_status store_touch(struct store *s, const struct store_caller *caller);
+
+/* ---- tokens ---- */
+
+struct store_token {
+    char hash[SHA256_HEX_SIZE];
+    char *namespace_id, *agent, *label; /* label may be NULL */
+    bool active;
+    int64_t created_ms, expires_ms, last_used_ms; /* 0: never */
+};
+struct store_tokens {
+    struct store_token *items;
+    size_t count;
+};
+void store_tokens_free(struct store_tokens *tokens);
+
+/* The active, unexpired token of that hash; ABSENT otherwise. Frees with store_tokens_free (one item). */
+MUST_CHECK enum store_status store_token_find(struct store *s, const char hash[static SHA256_HEX_SIZE],
+    struct store_tokens *result);
+MUST_CHECK enum store_status store_token_add(struct store *s, const struct store_token *token,
+    enum store_refusal *refusal);
+MUST_CHECK enum store_status store_token_list(struct store *s, struct store_tokens *result);
+/* Ends tokens at expires_ms (0: at once, and inactive): by a hash or an unambiguous prefix of one, or of an agent. Pass
+ * NULL for what is not meant. *count: how many. ABSENT where none matched, REFUSED where a prefix fits several. */
+MUST_CHECK enum store_status store_token_end(struct store *s, const char *hash_prefix, const char *namespace_id,
+    const char *agent, int64_t expires_ms, int64_t *count);
+
+/* ---- bans: token_hash → until when ---- */
+
+struct store_ban {
+    char token_hash[SHA256_HEX_SIZE];
+    int64_t until_ms;
+};
+MUST_CHECK enum store_status store_ban_put(struct store *s, const struct store_ban *ban);
+/* Those still in force; *bans is freed with free(). */
+MUST_CHECK enum store_status store_ban_list(struct store *s, struct store_ban **bans, size_t *count);
+
+/* ---- housekeeping ---- */
+
+struct store_cleanup_result {
+    int64_t expired;   /* messages that passed the retention now */
+    int64_t notices;   /* notices sent for those nobody had read */
+    int64_t deleted;   /* tombstones removed */
+    int64_t offline;   /* agents whose presence went stale */
+    struct store_agents notified; /* who got a notice: wake them */
+};
+void store_cleanup_result_free(struct store_cleanup_result *result);
+/* Expires messages older than max_age_ms, removes tombstones of twice that age, ends what else ran out. dry_run only counts. */
+MUST_CHECK enum store_status store_cleanup(struct store *s, int64_t max_age_ms, int64_t active_window_ms, bool dry_run,
+    struct store_cleanup_result *result);
+
+struct store_stats {
+    int64_t by_status[4];  /* indexed by message_status */
+    int64_t leased, unsent, expired;
+    int64_t bans;
+    int64_t oldest_pending_ms; /* sent at; 0: none */
+    struct store_agents agents; /* every agent with an active token, with counts */
+};
+void store_stats_free(struct store_stats *stats);
+MUST_CHECK enum store_status store_stats(struct store *s, struct store_stats *stats);
+
+/* True where the store answers. */
+bool store_ready(struct store *s);
+
+/* A consistent copy into the existing, empty folder, while others write. False: why has one line. */
+MUST_CHECK bool store_backup(struct store *s, const char *folder, struct buf *why);
+
+/* ---- life ---- */
+
+enum store_role {
+    STORE_ROLE_RELAY,   /* serves: takes the single-relay lock, migrates */
+    STORE_ROLE_ADMIN,   /* a command beside a serving relay: migrates only where no relay serves */
+};
+
+struct store_options {
+    const char *data_dir;
+    enum store_role role;
+    /* Called on a store thread after somebody else than this struct store changed what is stored (an administrator's
+     * command, another relay): forget what was cached, look again. May be NULL. */
+    void (*changed)(void *arg);
+    void *changed_arg;
+};
+
+/* NULL: why has one line that says what is wrong and what to do. */
+struct store *store_open_sqlite(const struct store_options *options, struct buf *why);
+/* Ends its threads; every operation must have returned. */
+void store_close(struct store *s);
+/* Applies migrations that are missing. *applied: how many. False: why has one line. */
+MUST_CHECK bool store_migrate(struct store *s, int *applied, struct buf *why);
+
+/* Latency of every operation, reported here when set (seconds are for metrics): called after each, any thread. */
+void store_observe(struct store *s, void (*observe)(const char *operation, int64_t micros, enum store_status status));
+
+#endif

@@ -1,0 +1,106 @@
+/* harness.h: what wire tests stand on: real relays and bridges in temporary folders, on free ports, spoken to over real
+ * sockets and pipes. Failures end the test through check's ck_abort_msg. Nothing here sleeps to wait: it polls.
+ *
+ * Binaries come from $PATCHCORD_BUILD (default: build). Everything started is ended, and every folder removed, by
+ * harness_cleanup, which each test case has as its teardown. */
+#ifndef TESTS_HARNESS_H
+#define TESTS_HARNESS_H
+
+#include <check.h>
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "../common/buf.h"
+
+/* ---- processes and folders ---- */
+void harness_cleanup(void);
+/* A new temporary folder, removed at cleanup. Borrowed. */
+const char *temp_folder(void);
+
+struct program_result {
+    int exit_code; /* -1: ended by a signal or timed out */
+    struct buf out, err;
+};
+/* Runs a program to its end with extra environment ("K=V", NULL-ended; "K" alone unsets) and stdin text (NULL: empty), at
+ * most timeout_ms. argv[0] "patchcord" and "patchcord-relay" are taken from the build folder. */
+void run_program(const char *const argv[], const char *const env[], const char *stdin_text, int timeout_ms,
+    struct program_result *result);
+void program_result_free(struct program_result *result);
+
+/* ---- a relay ---- */
+struct relay_process {
+    pid_t pid;
+    int port;
+    char *url;      /* http://127.0.0.1:port */
+    char *data_dir;
+    char *log_path; /* its stderr */
+};
+/* Starts `patchcord-relay serve` on port 0 and returns when /health answers. env: more settings (NULL: none). data_dir
+ * NULL: a new one. */
+struct relay_process *relay_start(const char *data_dir, const char *const env[]);
+/* The same port and folder again, after relay_stop or relay_kill. */
+void relay_restart(struct relay_process *relay, const char *const env[]);
+/* SIGTERM, waits; returns the exit code. */
+int relay_stop(struct relay_process *relay);
+void relay_kill(struct relay_process *relay);
+/* `token add`; the caller frees. address: "agent@namespace". */
+char *relay_token(struct relay_process *relay, const char *address);
+/* True where the relay's log has that text. */
+bool relay_log_has(struct relay_process *relay, const char *text);
+
+/* ---- HTTP ---- */
+struct http_reply {
+    int status; /* 0: no answer */
+    struct buf headers, body;
+    struct json_object *json; /* the body (or the last data: of an event stream) where it is JSON */
+};
+/* headers: NULL-ended "Name: value". body NULL: none. */
+void http_call(const char *method, const char *url, const char *const headers[], const char *body, struct http_reply *reply);
+void http_reply_free(struct http_reply *reply);
+/* Sends raw bytes to the relay and collects what it answers until it closes or timeout_ms. Returns milliseconds taken. */
+int64_t http_raw(const struct relay_process *relay, const char *bytes, size_t len, int timeout_ms, struct buf *answer);
+
+/* A tool call over HTTP, modern era, at /mcp/bearer. args: JSON text. Returns the result's text (the caller frees), sets
+ * *is_error; a JSON-RPC error fails the test. */
+char *mcp_tool(const struct relay_process *relay, const char *token, const char *tool, const char *args, bool *is_error);
+/* The whole JSON-RPC answer; params: JSON text (its _meta is completed for the modern era). The caller puts it. */
+struct json_object *mcp_request(const struct relay_process *relay, const char *token, const char *method,
+    const char *params, int *http_status);
+
+/* ---- a bridge over stdio ---- */
+struct bridge_process {
+    pid_t pid;
+    int in, out; /* our ends: write to in, read from out */
+    char *log_path;
+    struct buf pending; /* read, not yet a whole line */
+    int64_t next_id;
+};
+/* Spawns `patchcord mcp` with PATCHCORD_URL and PATCHCORD_TOKEN and a HOME of its own. */
+struct bridge_process *bridge_start(const struct relay_process *relay, const char *token, const char *const env[]);
+void bridge_send_line(struct bridge_process *bridge, const char *line);
+/* The next line as JSON, or NULL after timeout_ms. The caller puts it. */
+struct json_object *bridge_read(struct bridge_process *bridge, int timeout_ms);
+/* Sends a legacy tools/call and returns its id at once. */
+int64_t bridge_call_begin(struct bridge_process *bridge, const char *tool, const char *args);
+/* The answer for that id; others that come first are kept for their own call. The result's text (the caller frees). */
+char *bridge_call_end(struct bridge_process *bridge, int64_t id, int timeout_ms, bool *is_error);
+char *bridge_tool(struct bridge_process *bridge, const char *tool, const char *args, bool *is_error);
+/* Closes its stdin and waits; the exit code. */
+int bridge_end(struct bridge_process *bridge);
+void bridge_kill(struct bridge_process *bridge);
+
+/* ---- waiting ---- */
+/* Calls condition every few milliseconds until it is true; false after timeout_ms. */
+bool poll_until(bool (*condition)(void *arg), void *arg, int timeout_ms);
+int64_t now_us(void); /* monotonic */
+
+/* The id in "Sent to x [id]". The caller frees. */
+char *id_of_sent(const char *text);
+
+/* Runs a suite as a check program does; the exit code for main. */
+int run_suite(Suite *suite);
+
+#endif
