@@ -1,0 +1,41 @@
+/* config.h: who we are and which relay we talk to: the command line, the environment and the credentials
+ * file, taken together (docs/client-setup.md). */
+#ifndef BRIDGE_CONFIG_H
+#define BRIDGE_CONFIG_H
+
+#include <stdbool.h>
+
+#include "../common/buf.h"
+#include "../common/compiler.h"
+#include "../common/env.h"
+
+/* The options that all commands share; borrowed from argv. */
+struct config_options {
+    const char *as;     /* --as AGENT@NAMESPACE: which stored identity; NULL: chosen by folder */
+    const char *client; /* --client NAME: the client type that the relay is told; NULL: found out */
+    bool insecure_http; /* --insecure-http: plain http to other hosts than loopback */
+};
+
+struct config {
+    char *url;     /* of the relay, without a trailing slash */
+    char *token;   /* secret */
+    char *agent;   /* "agent@namespace"; NULL where the token came from the environment */
+    char *client;  /* --client, or the stored entry's client; NULL: neither says */
+    char *ca_file; /* a CA file beside the system's; NULL: none */
+};
+
+/* The rows of the environment's part, for the docs check. */
+extern const struct setting config_settings[];
+
+/* Fills in *out, whose url and token are set then. False: why says in one line (without a final newline) what
+ * is missing or refused and which command or setting sets it up; *out is zeroed. The folder is the current
+ * one. */
+MUST_CHECK bool config_load(const struct config_options *options, struct config *out, struct buf *why);
+/* Frees, wiping the token; *config is zeroed afterwards. */
+void config_free(struct config *config);
+
+/* Takes --as X, --as=X, --client X, --client=X and --insecure-http out of argv (up to a "--", which stays)
+ * and adjusts *argc. False: why has one line. */
+MUST_CHECK bool config_take_options(int *argc, char **argv, struct config_options *out, struct buf *why);
+
+#endif

@@ -1,0 +1,60 @@
+/* credentials.h: the stored identities: ${XDG_CONFIG_HOME:-~/.config}/patchcord/credentials.json.
+ *
+ *     {"version": 1, "entries": [
+ *       {"agent": "frontend@myproject", "url": "https://relay.example.com", "token": "pc_…",
+ *        "folder": "/home/ada/shop", "client": "claude_code"}]}
+ *
+ * folder (a real path) and client may be missing: such an entry is chosen by --as alone, or by any client of
+ * its folder. A token is bound to the origin of its url. The file must be ours and 0600. */
+#ifndef BRIDGE_CREDENTIALS_H
+#define BRIDGE_CREDENTIALS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "../common/buf.h"
+#include "../common/compiler.h"
+#include "../common/ident.h"
+
+enum { CREDENTIALS_MAX_BYTES = 1024 * 1024, CREDENTIALS_MAX_ENTRIES = 1000 };
+
+struct credential {
+    char agent[ADDRESS_SIZE]; /* "agent@namespace" */
+    char *url;                /* without a trailing slash */
+    char *origin;             /* of url */
+    char *token;              /* secret */
+    char *folder;             /* NULL: none */
+    char *client;             /* NULL: none */
+};
+
+struct credentials {
+    struct credential *entries;
+    size_t count;
+};
+
+/* The file's path. NULL where neither XDG_CONFIG_HOME nor HOME is set. Caller frees. */
+char *credentials_path(void);
+/* Reads the file; one that does not exist has no entries. False: why names the file and what is wrong with it
+ * (not ours, open to others, not readable, malformed). */
+MUST_CHECK bool credentials_load(const char *path, struct credentials *out, struct buf *why);
+/* Parses the file's text. Pure. False: why has the rule that was broken, without the file's name. */
+MUST_CHECK bool credentials_parse(const char *text, size_t len, struct credentials *out, struct buf *why);
+/* Frees, wiping the tokens; *c is empty afterwards. */
+void credentials_free(struct credentials *c);
+
+/* Which identity is meant. */
+struct credential_query {
+    const char *as;     /* address in either way of writing; NULL: by folder */
+    const char *client; /* NULL: any */
+    const char *origin; /* only entries that are bound to it; NULL: any */
+    const char *folder; /* real path of the current folder */
+    const char *root;   /* real path of the git root at or above folder, or folder itself */
+};
+
+/* Chooses by the query: as; else for folder and each parent up to root the entry of that folder and client,
+ * or the folder's only one. Borrowed from c. NULL: why says in one line why there is none, with the choices.
+ */
+const struct credential *credentials_choose(
+    const struct credentials *c, const struct credential_query *query, struct buf *why);
+
+#endif

@@ -1,0 +1,37 @@
+/* relay_client.h: blocking calls to the relay, for commands. Over relay_link.h, so that slices, retries and
+ * back-off are the bridge's own. */
+#ifndef BRIDGE_RELAY_CLIENT_H
+#define BRIDGE_RELAY_CLIENT_H
+
+#include <signal.h>
+#include <stdbool.h>
+
+#include "config.h"
+#include "relay_reply.h"
+
+struct relay_client;
+
+/* config is borrowed until relay_client_free. stop: where not NULL, calls end (RELAY_STOPPED) within a second
+ * once it is not zero; set it in a signal handler. */
+struct relay_client *relay_client_new(const struct config *config, const volatile sig_atomic_t *stop);
+void relay_client_free(struct relay_client *client);
+
+/* Calls a tool with checked arguments (tool_spec_check; borrowed; NULL: none). A wait_for_message lasts as
+ * long as its timeout_seconds (default 240), through restarts of the relay. meta: further _meta, as
+ * PATCHCORD_META_PEEK and PATCHCORD_META_STRUCTURED (borrowed; NULL: none). The caller frees *reply. */
+void relay_client_call(struct relay_client *client, const char *tool, struct json_object *args,
+    struct json_object *meta, struct relay_reply *reply);
+
+/* Acknowledges what reply offered, after its reader has it (nothing offered: true at once). False: why has
+ * one line. */
+MUST_CHECK bool relay_client_ack(
+    struct relay_client *client, const struct relay_reply *reply, struct buf *why);
+
+/* GET of an event stream (path: "/api/events"): take gets whatever comes in, until it returns false
+ * (RELAY_DONE), the stream ends (RELAY_UNCERTAIN) or fails. last_event_id may be NULL. One connection;
+ * reconnecting is the caller's. The stream counts as dead when not even a keep-alive came for 60 s.
+ * reply->result is NULL. */
+void relay_client_stream(struct relay_client *client, const char *path, const char *last_event_id,
+    bool (*take)(void *arg, const char *bytes, size_t len), void *arg, struct relay_reply *reply);
+
+#endif
