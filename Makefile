@@ -14,7 +14,7 @@ SANITIZE := $(if $(filter address,$(SAN)),-fsanitize=address$(comma)undefined -f
 SANITIZE := $(SANITIZE)$(if $(filter thread,$(SAN)),-fsanitize=thread)
 FORTIFY := $(if $(SAN),,-D_FORTIFY_SOURCE=2)
 
-COMMON_PKGS := json-c libsodium libbsd
+COMMON_PKGS := json-c libsodium libbsd libmd
 RELAY_PKGS  := libmicrohttpd sqlite3 libcurl gnutls
 BRIDGE_PKGS := libcurl
 

@@ -2,7 +2,7 @@
  *
  *     log_info("listening", LOG_STR("url", url), LOG_INT("pid", getpid()));
  *
- * Values are quoted and escaped here, so that no value can forge a line. Tokens, query strings and message contents are
+ * Values are quoted and escaped here, so that no value can forge a line, and cut at LOG_VALUE_MAX bytes. Tokens, query strings and message contents are
  * never passed to it. */
 #ifndef COMMON_LOG_H
 #define COMMON_LOG_H
@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERROR };
+enum { LOG_VALUE_MAX = 512 };
 enum log_format { LOG_FORMAT_LOGFMT, LOG_FORMAT_JSON };
 
 struct log_field {
@@ -19,7 +20,12 @@ struct log_field {
     int64_t number;
 };
 
-#define LOG_STR(k, v) ((struct log_field){.key = (k), .text = (v) ? (v) : ""})
+/* A NULL text is logged as an empty one. */
+static inline struct log_field log_field_text(const char *key, const char *text)
+{
+    return (struct log_field){.key = key, .text = text ? text : ""};
+}
+#define LOG_STR(k, v) log_field_text((k), (v))
 #define LOG_INT(k, v) ((struct log_field){.key = (k), .number = (int64_t)(v)})
 #define LOG_END       ((struct log_field){.key = 0})
 
