@@ -1,0 +1,10 @@
+/* commands.h: the people's commands, one file and one row each, for bridge/main.c's table. */
+#ifndef BRIDGE_CMD_COMMANDS_H
+#define BRIDGE_CMD_COMMANDS_H
+
+#include "../command.h"
+
+extern const struct command command_inbox, command_send, command_reply, command_wait, command_recall,
+    command_unsend, command_agents, command_tail;
+
+#endif
