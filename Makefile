@@ -1,66 +1,174 @@
-# Patchcord: `make help` explains the targets.
+# Patchcord: `make help` explains the targets. SAN=address or SAN=thread in front of any of them builds in a folder of its
+# own with that sanitizer; SAN=fuzz is what `make fuzz` uses.
 
 PREFIX  ?= /usr/local
 BUILD   ?= build$(if $(SAN),-$(SAN))
+JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
+SECONDS ?= 60
 VERSION := $(shell cat VERSION)
 
+SANITIZE_address := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+SANITIZE_thread  := -fsanitize=thread
+SANITIZE_fuzz    := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+SANITIZE := $(SANITIZE_$(SAN))
+ifeq ($(SAN),fuzz)
+CC := clang
+endif
+
 CC      ?= cc
+OPT     ?= -O2 -g
 CSTD    := -std=c17 -D_GNU_SOURCE
 WARN    := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Werror
-HARDEN  := -fstack-protector-strong -fPIE
-OPT     ?= -O2 -g
-comma := ,
-SANITIZE := $(if $(filter address,$(SAN)),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined)
-SANITIZE := $(SANITIZE)$(if $(filter thread,$(SAN)),-fsanitize=thread)
-FORTIFY := $(if $(SAN),,-D_FORTIFY_SOURCE=2)
+HARDEN  := -fstack-protector-strong -fPIE $(if $(SAN),,-D_FORTIFY_SOURCE=2)
+ALL_CFLAGS  = $(CSTD) $(OPT) $(WARN) $(HARDEN) $(SANITIZE) -DPATCHCORD_VERSION='"$(VERSION)"' $(PKG_CFLAGS) $(CFLAGS)
+ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SANITIZE) $(LDFLAGS)
 
 COMMON_PKGS := json-c libsodium libbsd libmd
 RELAY_PKGS  := libmicrohttpd sqlite3 libcurl gnutls
 BRIDGE_PKGS := libcurl
 
-CFLAGS  ?=
-ALL_CFLAGS = $(CSTD) $(OPT) $(WARN) $(HARDEN) $(FORTIFY) $(SANITIZE) -DPATCHCORD_VERSION='"$(VERSION)"' -I$(BUILD)/gen \
-	$(shell pkg-config --cflags $(COMMON_PKGS) $(RELAY_PKGS)) $(CFLAGS)
-ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(SANITIZE) $(LDFLAGS)
+COMMON_LIB := $(BUILD)/libcommon.a
+RELAY_LIB  := $(BUILD)/librelay.a
+BRIDGE_LIB := $(BUILD)/libbridge.a
+BINARIES   := $(BUILD)/patchcord $(BUILD)/patchcord-relay
 
 COMMON_SRC := $(wildcard common/*.c)
 RELAY_SRC  := $(filter-out relay/main.c,$(wildcard relay/*.c relay/*/*.c))
 BRIDGE_SRC := $(filter-out bridge/main.c,$(wildcard bridge/*.c bridge/*/*.c))
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
-COMMON_LIB := $(BUILD)/libcommon.a
-RELAY_LIB  := $(BUILD)/librelay.a
-BRIDGE_LIB := $(BUILD)/libbridge.a
+# A unit test or fuzz target tests one program's parts: the bridge's where it includes one of its headers.
+programs = $(patsubst %.c,$(BUILD)/%,$(1))
+UNIT_TESTS := $(call programs,$(wildcard tests/unit/check_*.c))
+WIRE_TESTS := $(call programs,$(wildcard tests/wire/wire_*.c))
+FUZZERS    := $(call programs,$(wildcard tests/fuzz/fuzz_*.c))
+BENCHES    := $(call programs,$(wildcard tests/bench/bench_*.c))
+OF_BRIDGE  := $(call programs,$(shell grep -l '"../../bridge/' tests/unit/*.c tests/fuzz/*.c tests/bench/*.c 2>/dev/null))
+CLIENTS    := $(wildcard tests/clients/client_*.mjs)
+SCRIPTS    := tests/check_layers.sh tests/check_docs.sh tests/check_shell.sh
 
-BINARIES := $(BUILD)/patchcord $(BUILD)/patchcord-relay
-UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/check_*.c))
-WIRE_TESTS := $(patsubst tests/wire/%.c,$(BUILD)/tests/%,$(wildcard tests/wire/wire_*.c))
+.PHONY: all demo run test test-slow unit wire clients check install static dist fuzz fuzzers fuzz-build bench valgrind \
+	container-check format clean help
+.DELETE_ON_ERROR:
+.SECONDARY:
 
 all: $(BINARIES) ## build both programs into build/
 
-$(BUILD)/patchcord: $(call obj,bridge/main.c) $(BRIDGE_LIB) $(COMMON_LIB)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(shell pkg-config --libs $(BRIDGE_PKGS) $(COMMON_PKGS)) -lpthread
+# Made first, and make then starts again with it: what the build needs is installed where it is missing, and pkg-config is
+# asked once.
+QUIET_GOALS := help clean format
+ifneq ($(filter-out $(QUIET_GOALS),$(or $(MAKECMDGOALS),all)),)
+include $(BUILD)/packages.mk
+endif
+$(BUILD)/packages.mk: Makefile install.sh
+	@./install.sh --deps build
+	@mkdir -p $(@D)
+	@{ echo "PKG_CFLAGS := $$(pkg-config --cflags $(COMMON_PKGS) $(RELAY_PKGS))"; \
+	   echo "RELAY_LIBS := $$(pkg-config --libs $(RELAY_PKGS) $(COMMON_PKGS)) -lpthread"; \
+	   echo "BRIDGE_LIBS := $$(pkg-config --libs $(BRIDGE_PKGS) $(COMMON_PKGS)) -lpthread"; \
+	   echo "CHECK_LIBS := $$(pkg-config --libs check)"; } > $@
+$(BUILD)/.test-deps: install.sh
+	@./install.sh --deps test
+	@touch $@
 
+$(BUILD)/patchcord: $(call obj,bridge/main.c) $(BRIDGE_LIB) $(COMMON_LIB)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(BRIDGE_LIBS)
 $(BUILD)/patchcord-relay: $(call obj,relay/main.c) $(RELAY_LIB) $(COMMON_LIB)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(shell pkg-config --libs $(RELAY_PKGS) $(COMMON_PKGS)) -lpthread
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(RELAY_LIBS)
 
 $(COMMON_LIB): $(call obj,$(COMMON_SRC))
 $(RELAY_LIB): $(call obj,$(RELAY_SRC)) $(BUILD)/obj/gen/migrations_sqlite.o
 $(BRIDGE_LIB): $(call obj,$(BRIDGE_SRC))
 %.a:
 	@rm -f $@
-	$(AR) rcs $@ $(filter %.o,$^)
+	@$(AR) rcs $@ $(filter %.o,$^)
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+# Embedded SQL is longer than the strings that ISO C promises; both compilers take it.
 $(BUILD)/obj/gen/%.o: $(BUILD)/gen/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
-
-# The SQL travels inside the relay: an array of {name, text}, in order.
-$(BUILD)/gen/migrations_%.c: migrations/embed.sh $(wildcard migrations/*/*.sql)
+	$(CC) $(ALL_CFLAGS) -Wno-overlength-strings -I. -c -o $@ $<
+$(BUILD)/gen/migrations_%.c: migrations/embed.sh $(wildcard migrations/*/*.sql) relay/store/migration.h
 	@mkdir -p $(@D)
-	sh migrations/embed.sh $* migrations/$*/*.sql > $@.new && mv $@.new $@
+	@sh migrations/embed.sh $* migrations/$*/*.sql > $@
+
+# ---- tests ----
+
+$(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(RELAY_LIB) $(BRIDGE_LIB) $(COMMON_LIB)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $< $(if $(filter $@,$(OF_BRIDGE)),$(BRIDGE_LIB),$(RELAY_LIB)) $(COMMON_LIB) \
+		$(RELAY_LIBS) $(CHECK_LIBS)
+$(BUILD)/tests/wire/%: $(BUILD)/obj/tests/wire/%.o $(BUILD)/obj/tests/harness.o $(COMMON_LIB)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(RELAY_LIBS) $(CHECK_LIBS)
+$(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/obj/tests/harness.o $(RELAY_LIB) $(BRIDGE_LIB) $(COMMON_LIB)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(if $(filter $@,$(OF_BRIDGE)),$(BRIDGE_LIB),$(RELAY_LIB)) $(COMMON_LIB) \
+		$(RELAY_LIBS) $(CHECK_LIBS)
+$(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(RELAY_LIB) $(BRIDGE_LIB) $(COMMON_LIB)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $< $(if $(filter $@,$(OF_BRIDGE)),$(BRIDGE_LIB),$(RELAY_LIB)) \
+		$(COMMON_LIB) $(RELAY_LIBS)
+
+RUN = PATCHCORD_BUILD=$(BUILD) SAN=$(SAN) tests/run -j $(JOBS)
+
+# The slow starters come first, so that the quick ones fill the gaps beside them.
+test: all $(BUILD)/.test-deps $(UNIT_TESTS) $(WIRE_TESTS) $(if $(SAN),,fuzz-build) ## all tests but the slow ones; ends with `N passed, N failed`
+	@$(if $(SAN),,tests/clients/setup.sh $(BUILD)/clients)
+	@$(RUN) $(if $(SAN),,$(CLIENTS)) $(WIRE_TESTS) $(if $(SAN),,tests/fuzz/run.sh $(SCRIPTS)) $(UNIT_TESTS)
+test-slow: all $(BUILD)/.test-deps $(WIRE_TESTS) ## a wait of 3 minutes through nginx, a minute of chaos, valgrind, the container's stages
+	@tests/clients/setup.sh $(BUILD)/clients
+	@NGINX_WAIT_SECONDS=180 CHAOS_SECONDS=60 $(RUN) tests/clients/client_nginx.mjs $(BUILD)/tests/wire/wire_chaos \
+		tests/valgrind.sh tests/container.sh
+unit: all $(UNIT_TESTS) ## the unit tests alone
+	@$(RUN) $(UNIT_TESTS)
+wire: all $(WIRE_TESTS) ## the tests that drive the two programs over sockets and pipes
+	@$(RUN) $(WIRE_TESTS)
+clients: all $(BUILD)/.test-deps ## other people's programs: conformance suite, Inspector, Claude Code, Codex, SDK, nginx
+	@tests/clients/setup.sh $(BUILD)/clients
+	@$(RUN) $(CLIENTS)
+check: all ## layering, documentation and shell checks
+	@$(RUN) $(SCRIPTS)
+valgrind: all $(BUILD)/.test-deps ## a bridge session and a relay's start to stop under valgrind
+	@$(RUN) tests/valgrind.sh
+container-check: ## runs the Dockerfile's stages in a chroot, and serves from the result (as root; needs debootstrap)
+	@$(RUN) tests/container.sh
+
+fuzz-build: $(BUILD)/.test-deps
+	@$(if $(shell command -v clang),$(MAKE) --no-print-directory SAN=fuzz fuzzers,echo "clang is not here: no fuzzing")
+fuzzers: $(FUZZERS)
+fuzz: fuzz-build ## fuzzes each target for SECONDS (60)
+	@FUZZ_SECONDS=$(SECONDS) tests/fuzz/run.sh
+bench: all $(BENCHES) ## runs the benchmarks and prints their numbers
+	@for bench in $(BENCHES); do PATCHCORD_BUILD=$(BUILD) $$bench || exit 1; done
+
+# ---- what people run ----
+
+demo: all $(BUILD)/tests/demo/demo ## two agents talk through a relay, before your eyes
+	@PATCHCORD_BUILD=$(BUILD) $(BUILD)/tests/demo/demo
+$(BUILD)/tests/demo/demo: $(BUILD)/obj/tests/demo/demo.o $(BUILD)/obj/tests/harness.o $(COMMON_LIB)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(RELAY_LIBS) $(CHECK_LIBS)
+
+run: all ## a relay on port 8000; its data stays in ~/.local/share/patchcord (as root: /var/lib/patchcord)
+	@$(BUILD)/patchcord-relay serve
+
+install: all ## installs both programs below DESTDIR and PREFIX (/usr/local)
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(BINARIES) $(DESTDIR)$(PREFIX)/bin
+
+dist: ## archives of the source and of the programs, and SHA256SUMS, in dist/
+	@./dist.sh
+
+format: ## lays the C files out by .clang-format
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+clean: ## removes everything that was built
+	rm -rf build build-* dist
+
+help: ## this text
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
