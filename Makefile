@@ -1,11 +1,12 @@
 # Patchcord: `make help` explains the targets. SAN=address or SAN=thread in front of any of them builds in a folder of its
-# own with that sanitizer; SAN=fuzz is what `make fuzz` uses.
+# own with that sanitizer (SAN=fuzz is what `make fuzz` uses); V=1 shows the commands.
 
 PREFIX  ?= /usr/local
 BUILD   ?= build$(if $(SAN),-$(SAN))
 JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
 SECONDS ?= 60
 VERSION := $(shell cat VERSION)
+Q       := $(if $(V),,@)
 
 SANITIZE_address := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 SANITIZE_thread  := -fsanitize=thread
@@ -72,9 +73,11 @@ $(BUILD)/.test-deps: install.sh
 	@touch $@
 
 $(BUILD)/patchcord: $(call obj,bridge/main.c) $(BRIDGE_LIB) $(COMMON_LIB)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(BRIDGE_LIBS)
+	@echo '  LD  $@'
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(BRIDGE_LIBS)
 $(BUILD)/patchcord-relay: $(call obj,relay/main.c) $(RELAY_LIB) $(COMMON_LIB)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(RELAY_LIBS)
+	@echo '  LD  $@'
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(RELAY_LIBS)
 
 $(COMMON_LIB): $(call obj,$(COMMON_SRC))
 $(RELAY_LIB): $(call obj,$(RELAY_SRC)) $(BUILD)/obj/gen/migrations_sqlite.o
@@ -85,11 +88,13 @@ $(BRIDGE_LIB): $(call obj,$(BRIDGE_SRC))
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	@echo '  CC  $<'
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 # Embedded SQL is longer than the strings that ISO C promises; both compilers take it.
 $(BUILD)/obj/gen/%.o: $(BUILD)/gen/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Wno-overlength-strings -I. -c -o $@ $<
+	@echo '  CC  $<'
+	$(Q)$(CC) $(ALL_CFLAGS) -Wno-overlength-strings -I. -c -o $@ $<
 $(BUILD)/gen/migrations_%.c: migrations/embed.sh $(wildcard migrations/*/*.sql) relay/store/migration.h
 	@mkdir -p $(@D)
 	@sh migrations/embed.sh $* migrations/$*/*.sql > $@
@@ -98,18 +103,22 @@ $(BUILD)/gen/migrations_%.c: migrations/embed.sh $(wildcard migrations/*/*.sql) 
 
 $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(RELAY_LIB) $(BRIDGE_LIB) $(COMMON_LIB)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $< $(if $(filter $@,$(OF_BRIDGE)),$(BRIDGE_LIB),$(RELAY_LIB)) $(COMMON_LIB) \
+	@echo '  LD  $@'
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(if $(filter $@,$(OF_BRIDGE)),$(BRIDGE_LIB),$(RELAY_LIB)) $(COMMON_LIB) \
 		$(RELAY_LIBS) $(CHECK_LIBS)
 $(BUILD)/tests/wire/%: $(BUILD)/obj/tests/wire/%.o $(BUILD)/obj/tests/harness.o $(COMMON_LIB)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(RELAY_LIBS) $(CHECK_LIBS)
+	@echo '  LD  $@'
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(RELAY_LIBS) $(CHECK_LIBS)
 $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/obj/tests/harness.o $(RELAY_LIB) $(BRIDGE_LIB) $(COMMON_LIB)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(if $(filter $@,$(OF_BRIDGE)),$(BRIDGE_LIB),$(RELAY_LIB)) $(COMMON_LIB) \
+	@echo '  LD  $@'
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(if $(filter $@,$(OF_BRIDGE)),$(BRIDGE_LIB),$(RELAY_LIB)) $(COMMON_LIB) \
 		$(RELAY_LIBS) $(CHECK_LIBS)
 $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(RELAY_LIB) $(BRIDGE_LIB) $(COMMON_LIB)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $< $(if $(filter $@,$(OF_BRIDGE)),$(BRIDGE_LIB),$(RELAY_LIB)) \
+	@echo '  LD  $@'
+	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $< $(if $(filter $@,$(OF_BRIDGE)),$(BRIDGE_LIB),$(RELAY_LIB)) \
 		$(COMMON_LIB) $(RELAY_LIBS)
 
 RUN = PATCHCORD_BUILD=$(BUILD) SAN=$(SAN) tests/run -j $(JOBS)
@@ -150,7 +159,8 @@ demo: all $(BUILD)/tests/demo/demo ## two agents talk through a relay, before yo
 	@PATCHCORD_BUILD=$(BUILD) $(BUILD)/tests/demo/demo
 $(BUILD)/tests/demo/demo: $(BUILD)/obj/tests/demo/demo.o $(BUILD)/obj/tests/harness.o $(COMMON_LIB)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(RELAY_LIBS) $(CHECK_LIBS)
+	@echo '  LD  $@'
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(RELAY_LIBS) $(CHECK_LIBS)
 
 run: all ## a relay on port 8000; its data stays in ~/.local/share/patchcord (as root: /var/lib/patchcord)
 	@$(BUILD)/patchcord-relay serve
