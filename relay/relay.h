@@ -1,4 +1,5 @@
-/* relay.h: what handlers share. Each part gets only what it needs; no part below the handlers sees this struct. */
+/* relay.h: what handlers share. Each part gets only what it needs; no part below the handlers sees this
+ * struct. */
 #ifndef RELAY_RELAY_H
 #define RELAY_RELAY_H
 
