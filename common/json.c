@@ -251,10 +251,15 @@ void json_add_text(struct json_object *holder, const char *key, const char *text
     json_add(holder, key, text ? made(json_object_new_string(text)) : NULL);
 }
 
-void json_add_text_len(struct json_object *holder, const char *key, const char *text, size_t len)
+static struct json_object *new_text(const char *text, size_t len)
 {
     assert(len <= INT_MAX);
-    json_add(holder, key, made(json_object_new_string_len(text, (int)len)));
+    return made(json_object_new_string_len(text, (int)len));
+}
+
+void json_add_text_len(struct json_object *holder, const char *key, const char *text, size_t len)
+{
+    json_add(holder, key, new_text(text, len));
 }
 
 void json_add_int(struct json_object *holder, const char *key, int64_t number)
@@ -277,4 +282,9 @@ void json_append(struct json_object *array, struct json_object *value)
 void json_append_text(struct json_object *array, const char *text)
 {
     json_append(array, text ? made(json_object_new_string(text)) : NULL);
+}
+
+void json_append_text_len(struct json_object *array, const char *text, size_t len)
+{
+    json_append(array, new_text(text, len));
 }

@@ -69,5 +69,6 @@ void json_add_int(struct json_object *holder, const char *key, int64_t number);
 void json_add_bool(struct json_object *holder, const char *key, bool flag);
 void json_append(struct json_object *array, struct json_object *value);
 void json_append_text(struct json_object *array, const char *text);
+void json_append_text_len(struct json_object *array, const char *text, size_t len);
 
 #endif
