@@ -1,0 +1,250 @@
+#include "config.h"
+
+#include <limits.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../common/alloc.h"
+#include "../common/secret.h"
+#include "../common/url.h"
+#include "credentials.h"
+
+struct environment {
+    char *url, *token, *ca_file;
+};
+
+const struct setting config_settings[] = {
+    {.name = "PATCHCORD_URL",
+        .kind = SETTING_URL,
+        .offset = offsetof(struct environment, url),
+        .help = "the relay, as https://relay.example.com"},
+    {.name = "PATCHCORD_TOKEN",
+        .kind = SETTING_SECRET,
+        .offset = offsetof(struct environment, token),
+        .help = "this agent's token; needs PATCHCORD_URL"},
+    {.name = "PATCHCORD_CA_FILE",
+        .kind = SETTING_TEXT,
+        .offset = offsetof(struct environment, ca_file),
+        .help = "a file of certificate authorities that are trusted beside the system's"},
+    {0},
+};
+
+#define HOW_TO_SET_UP                                                                                        \
+    "set PATCHCORD_URL and PATCHCORD_TOKEN (the relay's operator makes a token with `patchcord-relay token " \
+    "add "                                                                                                   \
+    "AGENT@NAMESPACE`)"
+
+/* ---- folders ---- */
+
+static bool has_git(const char *folder)
+{
+    char *path = xasprintf("%s/.git", folder);
+    bool found = access(path, F_OK) == 0;
+    free(path);
+    return found;
+}
+
+/* The nearest folder at or above this one that holds .git, else the folder itself. Caller frees. */
+static char *git_root(const char *folder)
+{
+    char *at = xstrdup(folder);
+    while (!has_git(at)) {
+        char *slash = strrchr(at, '/');
+        if (!slash || at[1] == '\0') {
+            free(at);
+            return xstrdup(folder);
+        }
+        slash[slash == at ? 1 : 0] = '\0';
+    }
+    return at;
+}
+
+/* ---- where the token may go ---- */
+
+static bool origin_of(const char *url, char **origin, bool *clear_text)
+{
+    struct url parts;
+    if (!url_parse(url, &parts))
+        return false;
+    *origin = url_origin(&parts);
+    *clear_text = strcmp(parts.scheme, "http") == 0 && !url_host_is_loopback(parts.host);
+    url_free(&parts);
+    return true;
+}
+
+static bool url_allowed(const char *url, bool insecure_http, struct buf *why)
+{
+    char *origin;
+    bool clear_text;
+    if (!origin_of(url, &origin, &clear_text)) {
+        buf_printf(why, "\"%s\" is not an http(s) URL", url);
+        return false;
+    }
+    free(origin);
+    if (clear_text && !insecure_http) {
+        buf_printf(why,
+            "%s would carry the token unencrypted; use https, or say --insecure-http where the network is "
+            "trusted",
+            url);
+        return false;
+    }
+    return true;
+}
+
+/* ---- putting it together ---- */
+
+static void adopt(struct config *out, const struct credential *entry, const char *url)
+{
+    out->url = xstrdup(url ? url : entry->url);
+    out->token = xstrdup(entry->token);
+    out->agent = xstrdup(entry->agent);
+    out->client = xstrdup_or_null(entry->client);
+}
+
+static bool load_stored(
+    const struct config_options *options, const char *url, struct config *out, struct buf *why)
+{
+    char *path = credentials_path();
+    char *folder = realpath(".", NULL);
+    char *root = folder ? git_root(folder) : NULL;
+    char *origin = NULL;
+    struct credentials stored = {0};
+    bool clear_text, ok = false;
+    if (!path || !folder) {
+        buf_printf(why, "%s; " HOW_TO_SET_UP, path ? "the current folder is gone" : "HOME is not set");
+        goto out;
+    }
+    if (url && !origin_of(url, &origin, &clear_text)) {
+        buf_printf(why, "PATCHCORD_URL: \"%s\" is not an http(s) URL", url);
+        goto out;
+    }
+    if (!credentials_load(path, &stored, why))
+        goto out;
+    if (stored.count == 0) {
+        buf_printf(why, "Patchcord is not set up here: %s", HOW_TO_SET_UP);
+        goto out;
+    }
+    const struct credential_query query = {
+        .as = options->as, .client = options->client, .origin = origin, .folder = folder, .root = root};
+    const struct credential *entry = credentials_choose(&stored, &query, why);
+    if (entry) {
+        adopt(out, entry, url);
+        ok = true;
+    }
+out:
+    credentials_free(&stored);
+    free(origin);
+    free(root);
+    free(folder);
+    free(path);
+    return ok;
+}
+
+static bool load_from_environment(
+    const struct environment *env, const struct config_options *options, struct config *out, struct buf *why)
+{
+    if (options->as) {
+        buf_puts(why, "--as and PATCHCORD_TOKEN both name an identity; leave one of them out");
+        return false;
+    }
+    if (!env->url) {
+        buf_puts(why, "PATCHCORD_TOKEN is set, but PATCHCORD_URL is not: set it to the relay's URL");
+        return false;
+    }
+    out->url = xstrdup(env->url);
+    out->token = xstrdup(env->token);
+    return true;
+}
+
+bool config_load(const struct config_options *options, struct config *out, struct buf *why)
+{
+    *out = (struct config){0};
+    struct environment env = {0};
+    bool ok = env_read_settings(config_settings, &env, why);
+    if (ok)
+        ok = env.token ? load_from_environment(&env, options, out, why)
+                       : load_stored(options, env.url, out, why);
+    if (ok)
+        ok = url_allowed(out->url, options->insecure_http, why);
+    if (ok) {
+        out->ca_file = xstrdup_or_null(env.ca_file);
+        if (options->client) {
+            free(out->client);
+            out->client = xstrdup(options->client);
+        }
+    } else {
+        config_free(out);
+    }
+    env_free_settings(config_settings, &env);
+    return ok;
+}
+
+void config_free(struct config *config)
+{
+    free(config->url);
+    secret_free(config->token);
+    free(config->agent);
+    free(config->client);
+    free(config->ca_file);
+    *config = (struct config){0};
+}
+
+/* ---- the command line ---- */
+
+enum shared_kind { SHARED_TEXT, SHARED_FLAG };
+
+static const struct shared_option {
+    const char *name;
+    enum shared_kind kind;
+    size_t offset;
+} shared_options[] = {
+    {"--as", SHARED_TEXT, offsetof(struct config_options, as)},
+    {"--client", SHARED_TEXT, offsetof(struct config_options, client)},
+    {"--insecure-http", SHARED_FLAG, offsetof(struct config_options, insecure_http)},
+};
+
+static const struct shared_option *shared_option_find(const char *arg, const char **value)
+{
+    for (size_t i = 0; i < LENGTH_OF(shared_options); i++) {
+        const struct shared_option *option = &shared_options[i];
+        size_t len = strlen(option->name);
+        if (strncmp(arg, option->name, len) != 0)
+            continue;
+        *value = arg[len] == '=' ? arg + len + 1 : NULL;
+        if (arg[len] == '\0' || (*value && option->kind == SHARED_TEXT))
+            return option;
+    }
+    return NULL;
+}
+
+bool config_take_options(int *argc, char **argv, struct config_options *out, struct buf *why)
+{
+    int kept = 1;
+    bool ended = false;
+    for (int i = 1; i < *argc; i++) {
+        const char *value = NULL;
+        ended = ended || strcmp(argv[i], "--") == 0;
+        const struct shared_option *option = ended ? NULL : shared_option_find(argv[i], &value);
+        if (!option) {
+            argv[kept++] = argv[i];
+            continue;
+        }
+        char *field = (char *)out + option->offset;
+        if (option->kind == SHARED_FLAG) {
+            *(bool *)field = true;
+            continue;
+        }
+        if (!value && i + 1 < *argc)
+            value = argv[++i];
+        if (!value || value[0] == '\0') {
+            buf_printf(why, "%s needs a value", option->name);
+            return false;
+        }
+        *(const char **)field = value;
+    }
+    argv[kept] = NULL;
+    *argc = kept;
+    return true;
+}

@@ -1,0 +1,66 @@
+/* transfer.h: HTTP exchanges with the relay, many at once, in one thread. The only file of the bridge that
+ * names libcurl, which is initialised with the first exchange. */
+#ifndef BRIDGE_TRANSFER_H
+#define BRIDGE_TRANSFER_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../common/buf.h"
+
+struct transfers;
+struct transfer;
+
+struct transfers *transfers_new(void);
+/* Aborts what is in flight (without calling its done) and frees. */
+void transfers_free(struct transfers *all);
+
+enum transfer_fault {
+    TRANSFER_ANSWERED,    /* there is a status */
+    TRANSFER_MISDIRECTED, /* not sent: no such host, or a certificate that is not trusted */
+    TRANSFER_NOT_SENT,    /* not sent: no connection */
+    TRANSFER_BROKEN,      /* sent at least in part, and no whole answer came */
+    TRANSFER_TAKER_DONE,  /* take returned false */
+};
+
+/* Borrowed until done returns. */
+struct transfer_result {
+    enum transfer_fault fault;
+    const char *reason; /* of a fault: a clause for people */
+    int status;
+    int retry_after_s; /* -1: not given */
+    const char *body;
+    size_t body_len;
+};
+typedef void transfer_done_fn(void *arg, const struct transfer_result *result);
+
+enum { TRANSFER_CONNECT_MS = 5000, TRANSFER_ANSWER_MAX = 64 * 1024 * 1024 };
+
+/* Everything is borrowed for the call alone, but for body. */
+struct transfer_request {
+    const char *url;
+    const char *token;          /* for Authorization: Bearer */
+    const char *ca_file;        /* NULL: none */
+    const char *const *headers; /* "Name: value", NULL-ended */
+    struct buf *body;           /* POST; its bytes are taken over, *body is empty afterwards. NULL: GET */
+    int64_t timeout_ms;         /* whole exchange; for a stream: the longest silence */
+    /* A stream: gets the bytes of a 200's body as they come, false ends the exchange. NULL: the body is
+     * collected. */
+    bool (*take)(void *arg, const char *bytes, size_t len);
+    transfer_done_fn *done; /* once, from transfers_step; never from transfer_start */
+    void *arg;              /* of take and done */
+};
+
+struct transfer *transfer_start(struct transfers *all, const struct transfer_request *request);
+/* Ends it without calling done. */
+void transfer_abort(struct transfer *transfer);
+
+/* Waits for transfers, descriptors (revents is set as poll(2) sets it) or timeout_ms (-1: for ever). An
+ * interruption by a signal ends the wait. */
+void transfers_poll(struct transfers *all, struct pollfd *fds, nfds_t count, int timeout_ms);
+/* Moves the transfers on and calls done for those that ended. done may start and abort transfers. */
+void transfers_step(struct transfers *all);
+
+#endif
