@@ -1,0 +1,27 @@
+/* recipients.h: to whom something goes: the names that a caller gave, made sure of as far as that needs no
+ * store. */
+#ifndef RELAY_TOOLS_RECIPIENTS_H
+#define RELAY_TOOLS_RECIPIENTS_H
+
+#include "tool.h"
+
+enum { RECIPIENTS_MAX = 50 };
+
+struct recipients {
+    char names[RECIPIENTS_MAX][NAME_SIZE];
+    const char *list[RECIPIENTS_MAX]; /* into names */
+    size_t count;
+};
+
+/* Reads an agent's name or address into name. False: the call has failed already; an address outside the
+ * caller's own namespace is refused without telling whether it exists. */
+MUST_CHECK bool recipient_read(struct tool_call *call, const char *address, char name[static NAME_SIZE]);
+
+/* Reads the array of the argument "to": each once, at least one. False: the call has failed already. */
+MUST_CHECK bool recipients_read(struct tool_call *call, struct recipients *out);
+
+/* Fails the call for a recipient that does not exist: the agents that do, the nearest name first. Sorts
+ * names. */
+enum verdict recipients_unknown(struct tool_call *call, const char *wanted, char **names, size_t count);
+
+#endif
