@@ -43,6 +43,7 @@ programs = $(patsubst %.c,$(BUILD)/%,$(1))
 UNIT_TESTS := $(call programs,$(wildcard tests/unit/check_*.c))
 WIRE_TESTS := $(call programs,$(wildcard tests/wire/wire_*.c))
 FUZZERS    := $(call programs,$(wildcard tests/fuzz/fuzz_*.c))
+HARNESS    := $(call obj,$(wildcard tests/harness*.c))
 BENCHES    := $(call programs,$(wildcard tests/bench/bench_*.c))
 OF_BRIDGE  := $(call programs,$(shell grep -l '"../../bridge/' tests/unit/*.c tests/fuzz/*.c tests/bench/*.c 2>/dev/null))
 CLIENTS    := $(wildcard tests/clients/client_*.mjs)
@@ -106,11 +107,11 @@ $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(RELAY_LIB) $(BRIDGE_LIB) $(
 	@echo '  LD  $@'
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(if $(filter $@,$(OF_BRIDGE)),$(BRIDGE_LIB),$(RELAY_LIB)) $(COMMON_LIB) \
 		$(RELAY_LIBS) $(CHECK_LIBS)
-$(BUILD)/tests/wire/%: $(BUILD)/obj/tests/wire/%.o $(BUILD)/obj/tests/harness.o $(COMMON_LIB)
+$(BUILD)/tests/wire/%: $(BUILD)/obj/tests/wire/%.o $(HARNESS) $(COMMON_LIB)
 	@mkdir -p $(@D)
 	@echo '  LD  $@'
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(RELAY_LIBS) $(CHECK_LIBS)
-$(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/obj/tests/harness.o $(RELAY_LIB) $(BRIDGE_LIB) $(COMMON_LIB)
+$(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(HARNESS) $(RELAY_LIB) $(BRIDGE_LIB) $(COMMON_LIB)
 	@mkdir -p $(@D)
 	@echo '  LD  $@'
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(if $(filter $@,$(OF_BRIDGE)),$(BRIDGE_LIB),$(RELAY_LIB)) $(COMMON_LIB) \
@@ -157,7 +158,7 @@ bench: all $(BENCHES) ## runs the benchmarks and prints their numbers
 
 demo: all $(BUILD)/tests/demo/demo ## two agents talk through a relay, before your eyes
 	@PATCHCORD_BUILD=$(BUILD) $(BUILD)/tests/demo/demo
-$(BUILD)/tests/demo/demo: $(BUILD)/obj/tests/demo/demo.o $(BUILD)/obj/tests/harness.o $(COMMON_LIB)
+$(BUILD)/tests/demo/demo: $(BUILD)/obj/tests/demo/demo.o $(HARNESS) $(COMMON_LIB)
 	@mkdir -p $(@D)
 	@echo '  LD  $@'
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(RELAY_LIBS) $(CHECK_LIBS)

@@ -1,9 +1,12 @@
 #include "clock.h"
 
 #include <bsd/stdlib.h>
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -49,6 +52,45 @@ void clock_rfc3339(int64_t wall_ms, char out[static RFC3339_LEN])
     gmtime_r(&seconds, &utc);
     size_t len = strftime(out, RFC3339_LEN, "%Y-%m-%dT%H:%M:%S", &utc);
     snprintf(out + len, RFC3339_LEN - len, ".%03u+00:00", (unsigned)(wall_ms % MS_PER_SECOND));
+}
+
+/* "Z" or "+01:00" to the end of text, as the milliseconds that it is ahead of UTC. False for anything else.
+ */
+static bool parse_offset(const char *text, int64_t *ahead_ms)
+{
+    static const char pattern[] = "+00:00";
+    *ahead_ms = 0;
+    if (strcmp(text, "Z") == 0) {
+        return true;
+    }
+    if (strlen(text) != sizeof pattern - 1 || (*text != '+' && *text != '-') || text[3] != ':') {
+        return false;
+    }
+    for (size_t i = 1; i < sizeof pattern - 1; i++) {
+        if (pattern[i] == '0' && !isdigit((unsigned char)text[i])) {
+            return false;
+        }
+    }
+    int64_t minutes = strtol(text + 1, NULL, 10) * 60 + strtol(text + 4, NULL, 10);
+    *ahead_ms = minutes * MS_PER_MINUTE * (*text == '-' ? -1 : 1);
+    return true;
+}
+
+int64_t clock_parse_rfc3339(const char *text)
+{
+    struct tm utc = {0};
+    int64_t millis = 0, unit = 100, ahead_ms = 0;
+    const char *at = strptime(text, "%Y-%m-%dT%H:%M:%S", &utc);
+    if (at && *at == '.') {
+        for (at++; *at >= '0' && *at <= '9'; at++, unit /= 10) {
+            millis += (*at - '0') * unit;
+        }
+    }
+    if (!at || !parse_offset(at, &ahead_ms)) {
+        return -1;
+    }
+    int64_t wall_ms = (int64_t)timegm(&utc) * MS_PER_SECOND + millis - ahead_ms;
+    return wall_ms < 0 ? -1 : wall_ms;
 }
 
 enum { JUST_NOW_MS = 10 * MS_PER_SECOND };

@@ -18,6 +18,9 @@ enum { RFC3339_LEN = 32 };
 /* Writes "2026-03-07T07:13:34.849+00:00" for a wall time. */
 void clock_rfc3339(int64_t wall_ms, char out[static RFC3339_LEN]);
 
+/* Parses such a text, or one with "Z", without a fraction, or with another offset. Returns -1 for anything else. */
+int64_t clock_parse_rfc3339(const char *text);
+
 enum { AGE_TEXT_LEN = 32 };
 /* Writes how long ago for a reader: "just now" (under 10 s), "42 s", "2 min", "3h", "5d" and " ago" behind each but
  * the first. A time in the future counts as just now. */

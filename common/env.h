@@ -9,12 +9,13 @@
 #include "buf.h"
 #include "compiler.h"
 
-/* Parses the text of an env file: KEY=VALUE lines, '#' comments, an optional "export ", single or double quotes (double
+/* Parses the text of an env file: KEY=VALUE lines, '#' comments (behind a value after a blank), an optional "export ", single or double quotes (double
  * with \n \t \" \\ escapes). Calls set for each pair, in order. Returns 0, or the number of the first bad line. Pure. */
 int env_parse(const char *text, size_t len, void (*set)(void *arg, const char *key, const char *value), void *arg);
 
-/* Reads the file and puts each pair into the environment where the name is not there yet (the environment wins).
- * False: why has one line for the person. */
+enum { ENV_FILE_MAX = 1024 * 1024 };
+/* Reads the file and puts each pair into the environment where the name is not there yet (the environment wins, and of two
+ * pairs of one name the first). False: why has one line for the person, and nothing was put. */
 MUST_CHECK bool env_load_file(const char *path, struct buf *why);
 
 enum setting_kind {
@@ -40,7 +41,8 @@ struct setting {
     const char *help; /* one line */
 };
 
-/* Fills *out by table from getenv. False: why names the variable, its rule and what was given (but for secrets). */
+/* Fills *out by table from getenv; a variable that is empty counts as not set, a field without value or default keeps what
+ * it holds (char *: becomes NULL). False: nothing is kept, and why names the variable, its rule and what was given (but for secrets). */
 MUST_CHECK bool env_read_settings(const struct setting *table, void *out, struct buf *why);
 /* Frees the strings that env_read_settings put there (secrets are wiped). */
 void env_free_settings(const struct setting *table, void *out);

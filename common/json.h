@@ -14,7 +14,11 @@
 #include "buf.h"
 #include "compiler.h"
 
-enum { JSON_MAX_DEPTH = 32 };
+enum {
+    JSON_MAX_DEPTH = 32,                 /* arrays and objects within each other */
+    JSON_MAX_BYTES = 64 * 1024 * 1024,   /* of one text */
+    JSON_NUMBER_MAX_LEN = 1024,          /* characters of one number */
+};
 
 enum json_fault {
     JSON_FAULT_NONE,
@@ -25,11 +29,12 @@ enum json_fault {
     JSON_FAULT_NUL,       /* \u0000 or a zero byte */
     JSON_FAULT_DEPTH,     /* over JSON_MAX_DEPTH */
     JSON_FAULT_DUPLICATE, /* a key twice in one object */
-    JSON_FAULT_NUMBER,    /* an integer beyond 64 bits, or a number beyond double */
+    JSON_FAULT_NUMBER,    /* an integer beyond 64 bits, a number beyond double or over JSON_NUMBER_MAX_LEN */
+    JSON_FAULT_SIZE,      /* over JSON_MAX_BYTES */
 };
 
-/* Checks exactly len bytes: one value and white space around it. Pure, no recursion, linear time. On a fault *at is the
- * byte offset (at may be NULL). */
+/* Checks exactly len bytes: one value and white space around it. Pure, no recursion, time linear in len (n log n in an
+ * object's keys). Keys are compared unescaped. On a fault *at is the byte offset (at may be NULL). */
 enum json_fault json_scan(const char *text, size_t len, size_t *at);
 /* A clause for people: "is not valid UTF-8". */
 const char *json_fault_text(enum json_fault fault);
@@ -64,5 +69,6 @@ void json_add_int(struct json_object *holder, const char *key, int64_t number);
 void json_add_bool(struct json_object *holder, const char *key, bool flag);
 void json_append(struct json_object *array, struct json_object *value);
 void json_append_text(struct json_object *array, const char *text);
+void json_append_text_len(struct json_object *array, const char *text, size_t len);
 
 #endif

@@ -57,17 +57,19 @@ enum mcp_face { MCP_FACE_RELAY, MCP_FACE_BRIDGE };
 /* True where the method exists in that era and is answered from tables by mcp_answer. */
 bool mcp_answers(enum mcp_era era, const char *method);
 /* Answers initialize, server/discover, ping, tools/list, prompts/list and prompts/get from tables: a whole JSON-RPC
- * message (result or error), owned by the caller. name and version are those of serverInfo. channel: a legacy
- * initialize announces claude/channel. */
+ * message (result or error; -32601 for any other method), owned by the caller. channel: a legacy initialize announces
+ * claude/channel, and server/discover does not exist. */
 struct json_object *mcp_answer(enum mcp_face face, const struct mcp_call *call, const struct jsonrpc_message *message,
     bool channel);
 
 /* A tool's result of one text: {"content": [{"type": "text", …}], "isError": …}, with resultType in the modern era. */
 struct json_object *mcp_tool_result(enum mcp_era era, const char *text, size_t len, bool is_error);
-/* Turns a modern result into a legacy one or back, in place: resultType is dropped or added. */
+/* Turns a modern result into a legacy one or back, in place: resultType and _meta's serverInfo are added; or dropped, and
+ * the cache hints with them. */
 void mcp_result_set_era(struct json_object *result, enum mcp_era era);
 
-/* The server's instructions for the model. */
+/* The server's instructions for the model, at most MCP_INSTRUCTIONS_MAX bytes. */
+enum { MCP_INSTRUCTIONS_MAX = 900 };
 extern const char mcp_instructions[];
 
 #endif

@@ -1,4 +1,5 @@
-/* config.h: the relay's settings: one field and one row in config.c each. Read once at start, constant from then on. */
+/* config.h: the relay's settings: one field and one row in config.c each. Read once at start, constant from
+ * then on. */
 #ifndef RELAY_CONFIG_H
 #define RELAY_CONFIG_H
 
@@ -10,8 +11,9 @@
 enum output_format { OUTPUT_TEXT, OUTPUT_JSON };
 
 struct config {
-    char *public_url; /* never NULL after config_load; no trailing slash */
-    char *host;
+    char *public_url;           /* never NULL after config_load; no trailing slash */
+    bool public_url_is_default; /* http(s)://localhost:<port>: follows the port that the relay got */
+    char *host;                 /* a numeric address */
     int64_t port;
     char *name;
     char *mcp_path, *bearer_path; /* "/mcp", "/mcp/bearer" */
@@ -27,15 +29,24 @@ struct config {
     int64_t workers;
     int output_format; /* enum output_format */
     int log_format;    /* enum log_format */
+    int log_level;     /* enum log_level */
     char *openai_verification_token;
 };
 
 /* The rows, NULL-ended: also read by the docs check. */
 extern const struct setting config_settings[];
+/* Settings of parts that this version does not have: known, and logged as unused where they are set.
+ * NULL-ended. */
+extern const struct setting config_unused_settings[];
 
-/* Fills *out from the environment. False: why has one line that names the setting, its rule and what was given. Unknown
- * PATCHCORD_* names are logged once. */
+/* Fills *out from the environment. False: why has one line that names the setting, its rule and what was
+ * given. */
 MUST_CHECK bool config_load(struct config *out, struct buf *why);
+/* Logs each PATCHCORD_* of the environment that is unknown, and each setting that this version does not use.
+ */
+void config_warn(void);
 void config_free(struct config *config);
+/* Tells the port that was bound, so that a default public URL has it. */
+void config_set_port(struct config *config, int port);
 
 #endif

@@ -1,11 +1,17 @@
-/* metrics.h: counters and histograms in Prometheus' text format 0.0.4. Lock-free to count, any thread. */
+/* metrics.h: counters and histograms in Prometheus' text format 0.0.4. Lock-free to count, any thread.
+ *
+ * Labels (routes, tools, operations) are texts of ours, never a client's: they are kept as they are given,
+ * and live as long as the process. At most METRICS_SERIES_MAX different ones of a family are counted. */
 #ifndef RELAY_METRICS_H
 #define RELAY_METRICS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "../common/buf.h"
+
+enum { METRICS_SERIES_MAX = 512 };
 
 struct metrics;
 struct metrics *metrics_new(void);
@@ -17,7 +23,8 @@ void metrics_store(struct metrics *m, const char *operation, bool failed, int64_
 
 /* What is read at the time of a scrape. */
 struct metrics_gauges {
-    int64_t parked, bans, connections;
+    int64_t parked, bans;
+    bool has_messages; /* false where the store did not answer: the two below are left out */
     int64_t messages_by_status[4], messages_leased;
 };
 void metrics_write(struct metrics *m, const struct metrics_gauges *gauges, struct buf *out);

@@ -1,20 +1,27 @@
-/* relay.h: what handlers share. Each part gets only what it needs; no part below the handlers sees this struct. */
+/* relay.h: what handlers share. Each part gets only what it needs; no part below the handlers sees this
+ * struct. */
 #ifndef RELAY_RELAY_H
 #define RELAY_RELAY_H
 
-
-struct config;
-struct store;
-struct parking;
 struct authenticator;
+struct concurrency;
+struct config;
 struct metrics;
+struct parking;
+struct routes;
+struct store;
 
 struct relay {
     const struct config *config;
     struct store *store;
     struct parking *parking;
     struct authenticator *auth;
+    struct concurrency *streams; /* open event streams by agent's address (auth/concurrency.h) */
     struct metrics *metrics;
+    const struct routes *routes;
 };
+
+/* How many event streams of one kind an agent may have open at the same time. */
+enum { STREAMS_PER_AGENT = 16 };
 
 #endif

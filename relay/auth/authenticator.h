@@ -1,7 +1,8 @@
 /* authenticator.h: from a request's credential to an identity, with limits and bans on the way.
  *
- * Identities are cached for IDENTITY_CACHE_MS by the credential's hash, and all are forgotten when the store says that an
- * administrator changed something. Tokens are hashed as soon as they are read; nothing here keeps one. */
+ * Identities are cached for IDENTITY_CACHE_MS by the credential's hash, and all are forgotten when the store
+ * says that an administrator changed something. Tokens are hashed as soon as they are read; nothing here
+ * keeps one. Every function may be called from any thread. */
 #ifndef RELAY_AUTH_AUTHENTICATOR_H
 #define RELAY_AUTH_AUTHENTICATOR_H
 
@@ -21,13 +22,14 @@ struct identity {
 void identity_release(const struct identity *who);
 const struct identity *identity_retain(const struct identity *who);
 
-/* What the request's headers tell about the program that calls; all text is cleaned for display and bounded. */
+/* What the request's headers tell about the program that calls; all text is cleaned for display and bounded.
+ */
 enum client_type { CLIENT_UNKNOWN, CLIENT_CLAUDE_CODE, CLIENT_CODEX, CLIENT_OTHER };
 struct client {
     enum client_type type;
     char type_name[41]; /* as shown: "claude_code"; "" where unknown */
-    char machine[41], platform[41], display_name[41], user_agent[81];
-    bool acks;             /* X-Patchcord-Ack: 1 */
+    char machine[41], platform[41], display_name[41], user_agent[81], request_host[81];
+    bool acks;              /* X-Patchcord-Ack: 1 */
     size_t max_offer_bytes; /* what it can show at once */
 };
 void client_read(const struct exchange *ex, struct client *out);
@@ -40,29 +42,48 @@ struct authenticator_options {
     const char *public_url;
 };
 
-struct authenticator *authenticator_new(const struct authenticator_options *options, struct store *store, struct buf *why);
+struct authenticator;
+
+/* Reads the bans that are in force from the store. NULL: why has one line. */
+struct authenticator *authenticator_new(
+    const struct authenticator_options *options, struct store *store, struct buf *why);
 void authenticator_free(struct authenticator *a);
 
 enum access {
     ACCESS_METERED, /* counts against the rate limit */
-    ACCESS_FREE,    /* acks, releases, events, inbox peeks: does not */
+    ACCESS_FREE,    /* acks, releases, events, inbox peeks: does not, and a ban does not stop it */
 };
 
-/* Finds out who calls. NULL: the exchange is answered already (401 with WWW-Authenticate, 429 with Retry-After, or 503
- * where the store failed). The metadata path goes into WWW-Authenticate's resource_metadata (NULL: plain Bearer). */
-const struct identity *authenticate(struct authenticator *a, struct exchange *ex, enum access access,
-    const char *metadata_path) MUST_CHECK;
+/* Finds out who calls. NULL: the exchange is answered already (401 with WWW-Authenticate, 429 with
+ * Retry-After, or 503 where the store failed). The metadata path goes into WWW-Authenticate's
+ * resource_metadata (NULL: plain Bearer). */
+const struct identity *authenticate(
+    struct authenticator *a, struct exchange *ex, enum access access, const char *metadata_path) MUST_CHECK;
 
-/* False where the credential has been revoked or has run out meanwhile: asked by what was parked, when it wakes. */
+enum operator_access {
+    OPERATOR_ALLOWED,
+    OPERATOR_DENIED,  /* counted as a failed login; the caller answers 401 */
+    OPERATOR_LIMITED, /* answered already: 429 */
+};
+/* Whether the bearer credential is that secret of the operator's (NULL: there is none, nobody is let in). */
+enum operator_access authenticate_operator(
+    struct authenticator *a, struct exchange *ex, const char *secret) MUST_CHECK;
+
+/* True where the request has no Origin, or one of those that may call this relay. False: answered with 403.
+ */
+bool authenticator_check_origin(const struct authenticator *a, struct exchange *ex) MUST_CHECK;
+
+/* False where the credential has been revoked or has run out meanwhile: asked by what was parked, when it
+ * wakes. */
 bool identity_is_current(struct authenticator *a, const struct identity *who);
 
-/* The client's address: the peer's, or what a trusted proxy says in X-Forwarded-For. forwarded tells whether any
- * forwarding header was there. */
-void client_address(const struct authenticator *a, const struct exchange *ex, char out[static INET6_ADDRSTRLEN],
-    bool *forwarded);
+/* The client's address: the peer's, or what a trusted proxy says in X-Forwarded-For. forwarded tells whether
+ * any forwarding header was there. */
+void client_address(const struct authenticator *a, const struct exchange *ex,
+    char out[static INET6_ADDRSTRLEN], bool *forwarded);
 
-/* True at most once per presence interval and agent: fill *presence (borrowing from client and the exchange) and store it
- * with the call. */
+/* True at most once per presence interval and agent: fill *presence (borrowing from client) and store it with
+ * the call. */
 bool presence_due(struct authenticator *a, const struct identity *who, const struct client *client,
     struct store_presence *presence);
 

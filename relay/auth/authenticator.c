@@ -1,0 +1,357 @@
+#include "authenticator.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "../../common/alloc.h"
+#include "../../common/clock.h"
+#include "../../common/log.h"
+#include "address.h"
+#include "identity.h"
+#include "identity_cache.h"
+#include "origin.h"
+#include "rate_limit.h"
+
+enum { PRESENCE_AGENTS_MAX = 16384, STORE_RETRY_S = 2 };
+
+struct seen {
+    struct lru_entry entry;
+    bool was_written;
+    int64_t written_ms;
+};
+
+struct authenticator {
+    struct store *store;
+    char *public_url;
+    struct address_blocks trusted_proxies;
+    int64_t ban_ms, presence_interval_ms;
+
+    pthread_mutex_t lock; /* of what follows; never held while the store is asked */
+    struct identity_cache cache;
+    struct rate_limit *tokens, *strangers; /* by credential hash, by address */
+    struct lru presence;                   /* struct seen by agent's address */
+};
+
+static bool load_bans(struct authenticator *a, struct buf *why)
+{
+    struct store_ban *bans = NULL;
+    size_t count = 0;
+    if (store_ban_list(a->store, &bans, &count) != STORE_DONE) {
+        buf_puts(why, "cannot read the bans from the store");
+        return false;
+    }
+    const int64_t mono_of_wall = clock_mono_ms() - clock_wall_ms();
+    for (size_t i = 0; i < count; i++)
+        rate_limit_ban(a->tokens, bans[i].token_hash, bans[i].until_ms + mono_of_wall);
+    free(bans);
+    return true;
+}
+
+struct authenticator *authenticator_new(
+    const struct authenticator_options *options, struct store *store, struct buf *why)
+{
+    struct authenticator *a = xcalloc(1, sizeof *a);
+    a->store = store;
+    a->public_url = xstrdup(options->public_url);
+    a->ban_ms = options->ban_seconds * MS_PER_SECOND;
+    a->presence_interval_ms = options->presence_interval_ms;
+    pthread_mutex_init(&a->lock, NULL);
+    identity_cache_init(&a->cache);
+    lru_init(&a->presence, PRESENCE_AGENTS_MAX, sizeof(struct seen), NULL);
+    a->tokens = rate_limit_new(options->rate_limit_per_minute, a->ban_ms);
+    a->strangers = rate_limit_new(options->anon_rate_limit_per_minute, a->ban_ms);
+    if (address_blocks_parse(options->trusted_proxies, &a->trusted_proxies, why) && load_bans(a, why))
+        return a;
+    authenticator_free(a);
+    return NULL;
+}
+
+void authenticator_free(struct authenticator *a)
+{
+    if (!a)
+        return;
+    address_blocks_free(&a->trusted_proxies);
+    rate_limit_free(a->tokens);
+    rate_limit_free(a->strangers);
+    lru_clear(&a->presence);
+    identity_cache_free(&a->cache);
+    pthread_mutex_destroy(&a->lock);
+    free(a->public_url);
+    free(a);
+}
+
+/* ---- addresses ---- */
+
+static bool was_forwarded(const struct exchange *ex)
+{
+    static const char *const headers[] = {
+        "Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Via"};
+    for (size_t i = 0; i < LENGTH_OF(headers); i++)
+        if (exchange_header(ex, headers[i]))
+            return true;
+    return false;
+}
+
+/* Several X-Forwarded-For lines are one list (RFC 9110 section 5.3). */
+static void join_forwarded_for(const struct exchange *ex, struct buf *out)
+{
+    for (size_t i = 0; i < ex->headers_count; i++)
+        if (strcasecmp(ex->headers[i].name, "X-Forwarded-For") == 0)
+            buf_printf(out, "%s%s", out->len > 0 ? "," : "", ex->headers[i].value);
+}
+
+static struct address find_client(const struct authenticator *a, const struct exchange *ex)
+{
+    struct address peer = {{0}};
+    if (!address_parse(ex->peer, strlen(ex->peer), &peer))
+        return peer;
+    struct buf list = {0};
+    join_forwarded_for(ex, &list);
+    const struct address client = address_behind(&a->trusted_proxies, peer, buf_text(&list));
+    buf_free(&list);
+    return client;
+}
+
+void client_address(const struct authenticator *a, const struct exchange *ex,
+    char out[static INET6_ADDRSTRLEN], bool *forwarded)
+{
+    const struct address client = find_client(a, ex);
+    address_format(&client, out);
+    *forwarded = was_forwarded(ex);
+}
+
+/* ---- refusals ---- */
+
+static void answer_limited(struct exchange *ex, int64_t retry_ms)
+{
+    const int64_t seconds = retry_ms <= MS_PER_SECOND ? 1 : (retry_ms + MS_PER_SECOND - 1) / MS_PER_SECOND;
+    char *retry_after = xasprintf("%lld", (long long)seconds);
+    char *body = xasprintf("{\"error\":\"rate_limited\",\"retry_after\":%lld}", (long long)seconds);
+    exchange_answer(ex, 429, "application/json", body, strlen(body));
+    exchange_add_header(ex, "Retry-After", retry_after);
+    free(retry_after);
+    free(body);
+}
+
+static void answer_store_failed(struct exchange *ex)
+{
+    char retry_after[12];
+    snprintf(retry_after, sizeof retry_after, "%d", STORE_RETRY_S);
+    exchange_error(ex, 503, "store_unavailable", "The store did not answer. Nothing was done; try again.");
+    exchange_add_header(ex, "Retry-After", retry_after);
+}
+
+/* Counts a failed login. False: it was one too many, and is answered. */
+static bool admit_stranger(struct authenticator *a, struct exchange *ex)
+{
+    const struct address client = find_client(a, ex), counted = address_for_limit(&client);
+    char key[INET6_ADDRSTRLEN];
+    address_format(&counted, key);
+    int64_t retry_ms;
+    pthread_mutex_lock(&a->lock);
+    const enum rate_verdict verdict = rate_limit_count(a->strangers, key, clock_mono_ms(), &retry_ms);
+    pthread_mutex_unlock(&a->lock);
+    if (verdict == RATE_FINE)
+        return true;
+    if (verdict == RATE_BAN_BEGINS)
+        log_warn("address_banned", LOG_STR("address", key), LOG_INT("seconds", a->ban_ms / MS_PER_SECOND));
+    answer_limited(ex, retry_ms);
+    return false;
+}
+
+static void refuse_stranger(
+    struct authenticator *a, struct exchange *ex, const char *metadata_path, const char *message)
+{
+    if (!admit_stranger(a, ex))
+        return;
+    exchange_error(ex, 401, "invalid_token", message);
+    char *challenge = metadata_path ? xasprintf("Bearer error=\"invalid_token\", resource_metadata=\"%s%s\"",
+                                          a->public_url, metadata_path)
+                                    : xstrdup("Bearer error=\"invalid_token\"");
+    exchange_add_header(ex, "WWW-Authenticate", challenge);
+    free(challenge);
+}
+
+bool authenticator_check_origin(const struct authenticator *a, struct exchange *ex)
+{
+    if (origin_is_allowed(exchange_header(ex, "Origin"), a->public_url))
+        return true;
+    exchange_error(ex, 403, "forbidden_origin", "Pages of this origin may not call the relay.");
+    return false;
+}
+
+/* ---- credentials ---- */
+
+/* The bearer credential (RFC 6750 section 2.1), or NULL. Borrowed. */
+static const char *read_bearer(const struct exchange *ex)
+{
+    static const char scheme[] = "Bearer ";
+    const char *value = exchange_header(ex, "Authorization");
+    if (!value || strncasecmp(value, scheme, sizeof scheme - 1) != 0)
+        return NULL;
+    value += sizeof scheme - 1;
+    value += strspn(value, " ");
+    return *value ? value : NULL;
+}
+
+/* Asks the store whose credential it is, and keeps the answer. */
+static enum store_status ask_store(
+    struct authenticator *a, const char *hash, uint64_t generation, const struct identity **who)
+{
+    struct store_tokens found = {0};
+    const enum store_status status = store_token_find(a->store, hash, &found);
+    int64_t keep_ms = IDENTITY_UNKNOWN_MS;
+    if (status == STORE_DONE) {
+        const struct store_token *token = &found.items[0];
+        *who = identity_new(token->namespace_id, token->agent, hash);
+        keep_ms = IDENTITY_CACHE_MS;
+        const int64_t left_ms = token->expires_ms - clock_wall_ms();
+        if (token->expires_ms > 0 && left_ms < keep_ms)
+            keep_ms = left_ms;
+    }
+    store_tokens_free(&found);
+    if (status == STORE_FAULT)
+        return status;
+    pthread_mutex_lock(&a->lock);
+    identity_cache_put(&a->cache, hash, *who, clock_mono_ms() + keep_ms, generation);
+    pthread_mutex_unlock(&a->lock);
+    return status;
+}
+
+static enum store_status identify(struct authenticator *a, const char *hash, const struct identity **who)
+{
+    pthread_mutex_lock(&a->lock);
+    const enum identity_answer answer = identity_cache_get(&a->cache, hash, clock_mono_ms(), who);
+    const uint64_t generation = a->cache.generation;
+    pthread_mutex_unlock(&a->lock);
+    if (answer == IDENTITY_ASK)
+        return ask_store(a, hash, generation, who);
+    return answer == IDENTITY_KNOWN ? STORE_DONE : STORE_ABSENT;
+}
+
+/* A ban that has just begun is to survive a restart. */
+static void store_ban(struct authenticator *a, const struct identity *who)
+{
+    struct store_ban ban = {.until_ms = clock_wall_ms() + a->ban_ms};
+    memcpy(ban.token_hash, who->credential_hash, sizeof ban.token_hash);
+    char id[CREDENTIAL_ID_SIZE];
+    snprintf(id, sizeof id, "%.*s", CREDENTIAL_ID_SIZE - 1, who->credential_hash);
+    log_warn("token_banned", LOG_STR("agent", who->address), LOG_STR("id", id),
+        LOG_INT("seconds", a->ban_ms / MS_PER_SECOND));
+    if (store_ban_put(a->store, &ban) != STORE_DONE)
+        log_error("ban_not_stored", LOG_STR("agent", who->address));
+}
+
+static bool admit_token(struct authenticator *a, struct exchange *ex, const struct identity *who)
+{
+    int64_t retry_ms;
+    pthread_mutex_lock(&a->lock);
+    const enum rate_verdict verdict =
+        rate_limit_count(a->tokens, who->credential_hash, clock_mono_ms(), &retry_ms);
+    pthread_mutex_unlock(&a->lock);
+    if (verdict == RATE_FINE)
+        return true;
+    if (verdict == RATE_BAN_BEGINS)
+        store_ban(a, who);
+    answer_limited(ex, retry_ms);
+    return false;
+}
+
+const struct identity *authenticate(
+    struct authenticator *a, struct exchange *ex, enum access access, const char *metadata_path)
+{
+    const char *token = read_bearer(ex);
+    if (!token || strlen(token) > TOKEN_MAX_LEN) {
+        refuse_stranger(a, ex, metadata_path, "Send a token: Authorization: Bearer <token>.");
+        return NULL;
+    }
+    char hash[SHA256_HEX_SIZE];
+    secret_sha256_hex(token, strlen(token), hash);
+    const struct identity *who = NULL;
+    const enum store_status status = identify(a, hash, &who);
+    if (status == STORE_FAULT) {
+        answer_store_failed(ex);
+        return NULL;
+    }
+    if (status != STORE_DONE) {
+        refuse_stranger(a, ex, metadata_path, "The token is unknown, was revoked, or has run out.");
+        return NULL;
+    }
+    if (access == ACCESS_METERED && !admit_token(a, ex, who)) {
+        identity_release(who);
+        return NULL;
+    }
+    return who;
+}
+
+enum operator_access authenticate_operator(struct authenticator *a, struct exchange *ex, const char *secret)
+{
+    const char *token = read_bearer(ex);
+    if (token && secret && secret_equal(token, secret))
+        return OPERATOR_ALLOWED;
+    return admit_stranger(a, ex) ? OPERATOR_DENIED : OPERATOR_LIMITED;
+}
+
+bool identity_is_current(struct authenticator *a, const struct identity *who)
+{
+    const struct identity *now = NULL;
+    const enum store_status status = identify(a, who->credential_hash, &now);
+    identity_release(now);
+    /* A store that fails is no reason to end what waits: what it does next tells. */
+    return status == STORE_DONE || status == STORE_FAULT;
+}
+
+void authenticator_forget(struct authenticator *a)
+{
+    pthread_mutex_lock(&a->lock);
+    identity_cache_forget(&a->cache);
+    pthread_mutex_unlock(&a->lock);
+}
+
+size_t authenticator_bans(struct authenticator *a)
+{
+    const int64_t now_ms = clock_mono_ms();
+    pthread_mutex_lock(&a->lock);
+    const size_t bans = rate_limit_bans(a->tokens, now_ms) + rate_limit_bans(a->strangers, now_ms);
+    pthread_mutex_unlock(&a->lock);
+    return bans;
+}
+
+/* ---- presence ---- */
+
+static bool presence_is_due(struct authenticator *a, const char *address)
+{
+    const int64_t now_ms = clock_mono_ms();
+    pthread_mutex_lock(&a->lock);
+    struct seen *seen = lru_add(&a->presence, address);
+    const bool due = !seen->was_written || now_ms - seen->written_ms >= a->presence_interval_ms;
+    if (due)
+        seen->written_ms = now_ms;
+    seen->was_written = true;
+    pthread_mutex_unlock(&a->lock);
+    return due;
+}
+
+static const char *text_or_null(const char *text)
+{
+    return *text ? text : NULL;
+}
+
+bool presence_due(struct authenticator *a, const struct identity *who, const struct client *client,
+    struct store_presence *presence)
+{
+    if (!presence_is_due(a, who->address))
+        return false;
+    *presence = (struct store_presence){
+        .display_name = text_or_null(client->display_name),
+        .machine_name = text_or_null(client->machine),
+        .client_type = text_or_null(client->type_name),
+        .platform = text_or_null(client->platform),
+        .user_agent = text_or_null(client->user_agent),
+        .request_host = text_or_null(client->request_host),
+    };
+    return true;
+}

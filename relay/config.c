@@ -1,0 +1,214 @@
+#include "config.h"
+
+#include <arpa/inet.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../common/alloc.h"
+#include "../common/log.h"
+
+static const char *const output_formats[] = {"text", "json", NULL};
+static const char *const log_formats[] = {"logfmt", "json", NULL};
+static const char *const log_levels[] = {"debug", "info", "warn", "error", NULL};
+
+#define FIELD(name) offsetof(struct config, name)
+
+/* clang-format off */
+const struct setting config_settings[] = {
+    {.name = "PATCHCORD_PUBLIC_URL", .kind = SETTING_URL, .offset = FIELD(public_url),
+     .help = "the URL under which clients reach the relay (default: http://localhost:<port>)"},
+    {.name = "PATCHCORD_HOST", .kind = SETTING_TEXT, .offset = FIELD(host), .fallback = "127.0.0.1",
+     .help = "the address to listen on; 0.0.0.0 or :: for all"},
+    {.name = "PATCHCORD_PORT", .kind = SETTING_INTEGER, .offset = FIELD(port), .fallback = "8000", .min = 0, .max = 65535,
+     .help = "the port to listen on; 0 picks a free one"},
+    {.name = "PATCHCORD_NAME", .kind = SETTING_TEXT, .offset = FIELD(name), .fallback = "patchcord",
+     .help = "the relay's name, as clients show it"},
+    {.name = "PATCHCORD_MCP_PATH", .kind = SETTING_PATH, .offset = FIELD(mcp_path), .fallback = "/mcp",
+     .help = "where MCP is served"},
+    {.name = "PATCHCORD_BEARER_PATH", .kind = SETTING_PATH, .offset = FIELD(bearer_path), .fallback = "/mcp/bearer",
+     .help = "where MCP is served to clients that have a token"},
+    {.name = "PATCHCORD_DEFAULT_NAMESPACE", .kind = SETTING_NAME, .offset = FIELD(default_namespace), .fallback = "default",
+     .help = "the namespace of agents that are named without one"},
+    {.name = "PATCHCORD_DATA_DIR", .kind = SETTING_TEXT, .offset = FIELD(data_dir),
+     .help = "the folder of the database (default: $XDG_DATA_HOME/patchcord; as root /var/lib/patchcord)"},
+    {.name = "PATCHCORD_ACTIVE_WINDOW_SECONDS", .kind = SETTING_INTEGER, .offset = FIELD(active_window_seconds),
+     .fallback = "3600", .min = 1, .max = 31536000, .help = "for how long after its last call an agent counts as online"},
+    {.name = "PATCHCORD_PRESENCE_WRITE_INTERVAL_SECONDS", .kind = SETTING_INTEGER,
+     .offset = FIELD(presence_write_interval_seconds), .fallback = "10", .min = 0, .max = 3600,
+     .help = "how often an agent's presence is written at most"},
+    {.name = "PATCHCORD_RATE_LIMIT_PER_MINUTE", .kind = SETTING_INTEGER, .offset = FIELD(rate_limit_per_minute),
+     .fallback = "100", .min = 0, .max = 1000000, .help = "calls a minute and token; 0: no limit"},
+    {.name = "PATCHCORD_ANON_RATE_LIMIT_PER_MINUTE", .kind = SETTING_INTEGER, .offset = FIELD(anon_rate_limit_per_minute),
+     .fallback = "20", .min = 0, .max = 1000000, .help = "failed logins a minute and address; 0: no limit"},
+    {.name = "PATCHCORD_RATE_BAN_SECONDS", .kind = SETTING_INTEGER, .offset = FIELD(rate_ban_seconds), .fallback = "60",
+     .min = 0, .max = 86400, .help = "for how long who went over a limit is shut out"},
+    {.name = "PATCHCORD_TRUSTED_PROXIES", .kind = SETTING_TEXT, .offset = FIELD(trusted_proxies),
+     .help = "addresses and blocks whose X-Forwarded-For counts, separated by commas, or none (default: loopback)"},
+    {.name = "PATCHCORD_CLEANUP_MAX_AGE_DAYS", .kind = SETTING_INTEGER, .offset = FIELD(cleanup_max_age_days),
+     .fallback = "7", .min = 1, .max = 3650, .help = "after how many days messages expire"},
+    {.name = "PATCHCORD_CLEANUP_INTERVAL_HOURS", .kind = SETTING_INTEGER, .offset = FIELD(cleanup_interval_hours),
+     .fallback = "6", .min = 0, .max = 8760, .help = "how often the relay cleans up by itself; 0: never"},
+    {.name = "PATCHCORD_CLEANUP_TOKEN", .kind = SETTING_SECRET, .offset = FIELD(cleanup_token),
+     .help = "the bearer token for POST /api/cleanup (default: nobody may)"},
+    {.name = "PATCHCORD_METRICS_TOKEN", .kind = SETTING_SECRET, .offset = FIELD(metrics_token),
+     .help = "the bearer token for GET /metrics from elsewhere than this machine (default: nobody may)"},
+    {.name = "PATCHCORD_TLS_CERT", .kind = SETTING_TEXT, .offset = FIELD(tls_cert),
+     .help = "a PEM file with the certificate chain: serve HTTPS"},
+    {.name = "PATCHCORD_TLS_KEY", .kind = SETTING_TEXT, .offset = FIELD(tls_key), .help = "the PEM file with its key"},
+    {.name = "PATCHCORD_WORKERS", .kind = SETTING_INTEGER, .offset = FIELD(workers), .fallback = "64", .min = 1,
+     .max = 1024, .help = "threads that answer requests"},
+    {.name = "PATCHCORD_OUTPUT_FORMAT", .kind = SETTING_CHOICE, .offset = FIELD(output_format), .fallback = "text",
+     .choices = output_formats, .help = "results of tools: text, or json beside it"},
+    {.name = "PATCHCORD_LOG", .kind = SETTING_CHOICE, .offset = FIELD(log_format), .fallback = "logfmt",
+     .choices = log_formats, .help = "the log's format"},
+    {.name = "PATCHCORD_LOG_LEVEL", .kind = SETTING_CHOICE, .offset = FIELD(log_level), .fallback = "info",
+     .choices = log_levels, .help = "the least important lines that are logged; debug has one for each request"},
+    {.name = "OPENAI_VERIFICATION_TOKEN", .kind = SETTING_TEXT, .offset = FIELD(openai_verification_token),
+     .help = "what /.well-known/openai-apps-challenge answers"},
+    {.name = "PATCHCORD_STATELESS_HTTP", .kind = SETTING_IGNORED, .help = "accepted; the relay is always stateless"},
+    {.name = NULL},
+};
+
+#define UNUSED(variable) {.name = (variable), .kind = SETTING_IGNORED, .help = "not used by this version"}
+const struct setting config_unused_settings[] = {
+    UNUSED("PATCHCORD_ATTACHMENTS_BUCKET"), UNUSED("PATCHCORD_ATTACHMENT_MAX_BYTES"),
+    UNUSED("PATCHCORD_ATTACHMENT_URL_EXPIRY_SECONDS"), UNUSED("PATCHCORD_ATTACHMENT_ALLOWED_MIME_TYPES"),
+    UNUSED("PATCHCORD_ATTACHMENT_QUOTA_BYTES"), UNUSED("PATCHCORD_OAUTH_CLIENTS"),
+    UNUSED("PATCHCORD_OAUTH_DEFAULT_NAMESPACE"), UNUSED("PATCHCORD_OAUTH_ACCESS_TOKEN_TTL_SECONDS"),
+    UNUSED("PATCHCORD_OAUTH_REFRESH_TOKEN_TTL_SECONDS"), UNUSED("PATCHCORD_OAUTH_AUTO_APPROVE"),
+    UNUSED("PATCHCORD_KNOWN_OAUTH_CLIENTS"), UNUSED("PATCHCORD_CIRCUIT_BREAKER_SECONDS"),
+    UNUSED("PATCHCORD_CA_FILE"), UNUSED("PATCHCORD_POLL_SECONDS"), UNUSED("PATCHCORD_ENCRYPTION_KEY"),
+    UNUSED("PATCHCORD_S3_ENDPOINT"), UNUSED("PATCHCORD_S3_REGION"), UNUSED("PATCHCORD_S3_BUCKET"),
+    UNUSED("PATCHCORD_S3_ACCESS_KEY"), UNUSED("PATCHCORD_S3_SECRET_KEY"), UNUSED("SUPABASE_KEY"),
+    {.name = NULL},
+};
+
+/* Known without a word: the bridge's, which may stand in the same environment, and what check_store looks at. */
+static const struct setting silent_settings[] = {
+    UNUSED("PATCHCORD_URL"), UNUSED("PATCHCORD_TOKEN"), UNUSED("PATCHCORD_OUTBOX_MAX_ENTRIES"),
+    UNUSED("PATCHCORD_OUTBOX_MAX_BYTES"), UNUSED("PATCHCORD_DATABASE_URL"), {.name = NULL},
+};
+/* clang-format on */
+
+static bool is_set(const char *name)
+{
+    const char *value = getenv(name);
+    return value && *value;
+}
+
+/* A relay that was meant for another database must not start on an empty one of its own. */
+static bool check_store(struct buf *why)
+{
+    static const char *const others[] = {"PATCHCORD_DATABASE_URL", "SUPABASE_URL"};
+    for (size_t i = 0; i < LENGTH_OF(others); i++) {
+        if (!is_set(others[i]))
+            continue;
+        buf_printf(why,
+            "%s is set, but this version has only the embedded store: unset it to use PATCHCORD_DATA_DIR",
+            others[i]);
+        return false;
+    }
+    return true;
+}
+
+static bool check_host(struct config *config, struct buf *why)
+{
+    unsigned char address[sizeof(struct in6_addr)];
+    if (strcmp(config->host, "localhost") == 0) {
+        free(config->host);
+        config->host = xstrdup("127.0.0.1");
+    }
+    if (inet_pton(AF_INET, config->host, address) == 1 || inet_pton(AF_INET6, config->host, address) == 1)
+        return true;
+    buf_printf(why, "PATCHCORD_HOST must be an IP address such as 127.0.0.1 or ::, not '%s'", config->host);
+    return false;
+}
+
+static bool check_tls(const struct config *config, struct buf *why)
+{
+    if (!config->tls_cert == !config->tls_key)
+        return true;
+    buf_printf(why, "PATCHCORD_TLS_CERT and PATCHCORD_TLS_KEY belong together: %s is missing",
+        config->tls_cert ? "PATCHCORD_TLS_KEY" : "PATCHCORD_TLS_CERT");
+    return false;
+}
+
+static bool check_paths(const struct config *config, struct buf *why)
+{
+    static const char *const taken[] = {"/", "/health", "/ready", "/metrics"};
+    const char *const paths[] = {config->mcp_path, config->bearer_path};
+    if (strcmp(paths[0], paths[1]) == 0) {
+        buf_printf(why, "PATCHCORD_MCP_PATH and PATCHCORD_BEARER_PATH must differ, both are '%s'", paths[0]);
+        return false;
+    }
+    for (size_t i = 0; i < LENGTH_OF(paths) * LENGTH_OF(taken); i++) {
+        const char *path = paths[i % LENGTH_OF(paths)];
+        if (strcmp(path, taken[i / LENGTH_OF(paths)]) != 0 && strncmp(path, "/api/", 5) != 0)
+            continue;
+        buf_printf(why, "%s must not be a path that the relay uses itself, as '%s' is",
+            path == paths[0] ? "PATCHCORD_MCP_PATH" : "PATCHCORD_BEARER_PATH", path);
+        return false;
+    }
+    return true;
+}
+
+static bool set_data_dir(struct config *config, struct buf *why)
+{
+    if (config->data_dir)
+        return true;
+    if (is_set("XDG_DATA_HOME"))
+        config->data_dir = xasprintf("%s/patchcord", getenv("XDG_DATA_HOME"));
+    else if (geteuid() == 0)
+        config->data_dir = xstrdup("/var/lib/patchcord");
+    else if (is_set("HOME"))
+        config->data_dir = xasprintf("%s/.local/share/patchcord", getenv("HOME"));
+    if (config->data_dir)
+        return true;
+    buf_puts(why, "PATCHCORD_DATA_DIR must name a folder, because HOME is not set either");
+    return false;
+}
+
+void config_set_port(struct config *config, int port)
+{
+    if (!config->public_url_is_default)
+        return;
+    free(config->public_url);
+    config->public_url = xasprintf("%s://localhost:%d", config->tls_cert ? "https" : "http", port);
+}
+
+static void warn_unknown(const char *name)
+{
+    log_warn("unknown_setting", LOG_STR("name", name));
+}
+
+void config_warn(void)
+{
+    static const struct setting *const known[] = {
+        config_settings, config_unused_settings, silent_settings, NULL};
+    env_unknown("PATCHCORD_", known, warn_unknown);
+    for (const struct setting *row = config_unused_settings; row->name; row++)
+        if (is_set(row->name))
+            log_warn("unused_setting", LOG_STR("name", row->name), LOG_STR("why", row->help));
+}
+
+bool config_load(struct config *out, struct buf *why)
+{
+    memset(out, 0, sizeof *out);
+    if (!env_read_settings(config_settings, out, why))
+        return false;
+    out->public_url_is_default = out->public_url == NULL;
+    config_set_port(out, (int)out->port);
+    if (!check_store(why) || !check_host(out, why) || !check_tls(out, why) || !check_paths(out, why) ||
+        !set_data_dir(out, why)) {
+        config_free(out);
+        return false;
+    }
+    return true;
+}
+
+void config_free(struct config *config)
+{
+    env_free_settings(config_settings, config);
+}

@@ -1,0 +1,111 @@
+// The real Claude Code: the set-up lines of docs/client-setup.md, then a session whose scripted model calls our tools.
+import { mkdirSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { bridge, check, environment, expect, expectMatch, folder, program, Relay, run, scripted, sendEvents } from "./lib.mjs";
+
+const relay = await Relay.start({ PATCHCORD_RATE_LIMIT_PER_MINUTE: "0" });
+const token = await relay.token("claude@shop");
+const sender = await relay.token("frontend@shop");
+
+// A person's home and a project that they trust.
+function person() {
+    const home = folder();
+    const project = path.join(home, "project");
+    mkdirSync(path.join(home, ".claude"));
+    mkdirSync(project);
+    writeFileSync(path.join(home, ".claude.json"), JSON.stringify({
+        hasCompletedOnboarding: true,
+        projects: { [project]: { hasTrustDialogAccepted: true, enableAllProjectMcpServers: true } },
+    }));
+    writeFileSync(path.join(home, ".claude/settings.json"), JSON.stringify({ enableAllProjectMcpServers: true }));
+    return { home, project };
+}
+
+async function claude({ home, project }, args, more = {}) {
+    const result = await program("claude", args, {
+        cwd: project,
+        seconds: 90,
+        env: environment(home, {
+            ANTHROPIC_API_KEY: "dummy",
+            ANTHROPIC_BASE_URL: "http://127.0.0.1:9",
+            CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
+            DISABLE_AUTOUPDATER: "1",
+            ...more,
+        }),
+    });
+    expect(result.code === 0, `claude ${args[0]}: exit code ${result.code}\n${result.out}\n${result.err}`);
+    return result.out;
+}
+
+const asBridge = ["-e", `PATCHCORD_URL=${relay.url}`, "-e", `PATCHCORD_TOKEN=${token}`, "--", bridge, "mcp"];
+const asHttp = [`${relay.url}/mcp`, "--transport", "http", "-s", "project", "-H", `Authorization: Bearer ${token}`,
+    "-H", "X-Patchcord-Client-Type: claude_code"];
+const ways = { bridge: asBridge, "bridge, project scope": ["-s", "project", ...asBridge], http: asHttp };
+
+for (const [way, line] of Object.entries(ways)) {
+    check(`mcp add (${way}), then mcp list shows it connected`, async () => {
+        const somebody = person();
+        await claude(somebody, ["mcp", "add", "patchcord", ...line]);
+        expectMatch(await claude(somebody, ["mcp", "list"]), /^patchcord: .*Connected$/m, "the list");
+    });
+}
+
+check("mcp list shows a wrong token's HTTP entry as not connected", async () => {
+    const somebody = person();
+    await claude(somebody, ["mcp", "add", "patchcord", ...asHttp.map((word) => word.replace(token, "pc_wrong"))]);
+    const list = await claude(somebody, ["mcp", "list"]);
+    expect(/^patchcord: /m.test(list) && !/Connected$/m.test(list), list);
+});
+
+// A model that calls a tool once, and then says what it got.
+async function model(tool, input) {
+    const seen = {};
+    const url = await scripted((body, request, response) => {
+        if (!request.url.startsWith("/v1/messages") || request.url.includes("count_tokens")) {
+            response.writeHead(200, { "Content-Type": "application/json" });
+            response.end(JSON.stringify({ input_tokens: 10 }));
+            return;
+        }
+        const offered = (body.tools ?? []).map(({ name }) => name);
+        const results = body.messages.flatMap(({ content }) => (Array.isArray(content) ? content : []))
+            .filter(({ type }) => type === "tool_result");
+        if (offered.includes(tool)) seen.tools = offered;
+        if (results.length) seen.result = JSON.stringify(results);
+        const calls = offered.includes(tool) && !results.length;
+        const block = calls ? { type: "tool_use", id: "toolu_1", name: tool, input: {} } : { type: "text", text: "" };
+        const delta = calls ? { type: "input_json_delta", partial_json: JSON.stringify(input) } : { type: "text_delta", text: "done" };
+        sendEvents(response, [
+            { type: "message_start", message: { id: "msg_1", type: "message", role: "assistant", model: body.model, content: [],
+                stop_reason: null, stop_sequence: null, usage: { input_tokens: 10, output_tokens: 1 } } },
+            { type: "content_block_start", index: 0, content_block: block },
+            { type: "content_block_delta", index: 0, delta },
+            { type: "content_block_stop", index: 0 },
+            { type: "message_delta", delta: { stop_reason: calls ? "tool_use" : "end_turn", stop_sequence: null }, usage: { output_tokens: 5 } },
+            { type: "message_stop" },
+        ]);
+    });
+    return { url, seen };
+}
+
+const servers = {
+    bridge: { type: "stdio", command: bridge, args: ["mcp"], env: { PATCHCORD_URL: relay.url, PATCHCORD_TOKEN: token } },
+    http: { type: "http", url: `${relay.url}/mcp`, headers: { Authorization: `Bearer ${token}`, "X-Patchcord-Client-Type": "claude_code" } },
+};
+for (const [way, server] of Object.entries(servers)) {
+    check(`a session over ${way} reads its inbox`, async () => {
+        const somebody = person();
+        const sent = await program(bridge, ["send", "claude", `hello over ${way}`], {
+            env: environment(somebody.home, { PATCHCORD_URL: relay.url, PATCHCORD_TOKEN: sender }),
+        });
+        expect(sent.code === 0, sent.err);
+        const config = path.join(somebody.home, "mcp.json");
+        writeFileSync(config, JSON.stringify({ mcpServers: { patchcord: server } }));
+        const { url, seen } = await model("mcp__patchcord__inbox", {});
+        await claude(somebody, ["-p", "read your inbox", "--strict-mcp-config", "--mcp-config", config, "--allowedTools",
+            "mcp__patchcord__*"], { ANTHROPIC_BASE_URL: url });
+        expect(seen.tools?.includes("mcp__patchcord__wait_for_message"), `the model was offered ${seen.tools}`);
+        expectMatch(seen.result ?? "", new RegExp(`hello over ${way}`), "the tool's result");
+    });
+}
+
+await run();
