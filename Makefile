@@ -128,7 +128,7 @@ RUN = PATCHCORD_BUILD=$(BUILD) SAN=$(SAN) tests/run -j $(JOBS)
 test: all $(BUILD)/.test-deps $(UNIT_TESTS) $(WIRE_TESTS) $(if $(SAN),,fuzz-build) ## all tests but the slow ones; ends with `N passed, N failed`
 	@$(if $(SAN),,tests/clients/setup.sh $(BUILD)/clients)
 	@$(RUN) $(if $(SAN),,$(CLIENTS)) $(WIRE_TESTS) $(if $(SAN),,tests/fuzz/run.sh $(SCRIPTS)) $(UNIT_TESTS)
-test-slow: all $(BUILD)/.test-deps $(WIRE_TESTS) ## a wait of 3 minutes through nginx, a minute of chaos, valgrind, the container's stages
+test-slow: all $(BUILD)/.test-deps $(WIRE_TESTS) $(BUILD)/tests/demo/demo ## a wait of 3 minutes through nginx, a minute of chaos, valgrind, the container's stages
 	@tests/clients/setup.sh $(BUILD)/clients
 	@NGINX_WAIT_SECONDS=180 CHAOS_SECONDS=60 $(RUN) tests/clients/client_nginx.mjs $(BUILD)/tests/wire/wire_chaos \
 		tests/valgrind.sh tests/container.sh
@@ -141,7 +141,7 @@ clients: all $(BUILD)/.test-deps ## other people's programs: conformance suite, 
 	@$(RUN) $(CLIENTS)
 check: all ## layering, documentation and shell checks
 	@$(RUN) $(SCRIPTS)
-valgrind: all $(BUILD)/.test-deps ## a bridge session and a relay's start to stop under valgrind
+valgrind: all $(BUILD)/.test-deps $(BUILD)/tests/demo/demo ## a bridge session and a relay's start to stop under valgrind
 	@$(RUN) tests/valgrind.sh
 container-check: ## runs the Dockerfile's stages in a chroot, and serves from the result (as root; needs debootstrap)
 	@$(RUN) tests/container.sh
