@@ -102,6 +102,7 @@ static void folders_cleanup(void)
 
 void harness_cleanup(void)
 {
+    programs_cleanup();
     bridges_cleanup();
     relays_cleanup();
     folders_cleanup();

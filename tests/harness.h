@@ -42,6 +42,19 @@ void run_program(const char *const argv[], const char *const env[], const char *
     struct program_result *result);
 void program_result_free(struct program_result *result);
 
+/* A program that runs beside the test; killed at cleanup where it still runs. */
+struct program {
+    pid_t pid;
+    int out;         /* reads its stdout */
+    struct buf read; /* all that program_await has read of it */
+    char *log_path;  /* its stderr */
+};
+struct program *program_start(const char *const argv[], const char *const env[]);
+/* Reads its stdout until it holds that text; false after timeout_ms and at its end. */
+bool program_await(struct program *program, const char *text, int timeout_ms);
+/* Sends the signal (0: none), waits; the exit code, -1 where a signal ended it. */
+int program_end(struct program *program, int signal_number);
+
 /* ---- a relay ---- */
 struct relay_process {
     pid_t pid;

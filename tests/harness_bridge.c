@@ -84,14 +84,15 @@ static struct json_object *line_read(struct bridge_process *bridge, int64_t dead
     enum { CHUNK = 65536 };
     for (;;) {
         struct json_object *value = line_take(bridge);
-        if (value)
-            return value;
         int64_t left_us = deadline_us - now_us();
         struct pollfd fd = {.fd = bridge->out, .events = POLLIN};
-        if (left_us <= 0 || bridge->out < 0)
-            return NULL;
-        if (poll(&fd, 1, (int)(left_us / 1000) + 1) <= 0)
+        if (value || bridge->out < 0)
+            return value;
+        if (poll(&fd, 1, left_us > 0 ? (int)(left_us / 1000) + 1 : 0) <= 0) {
+            if (left_us <= 0)
+                return NULL;
             continue;
+        }
         ssize_t got = read(bridge->out, buf_reserve(&bridge->pending, CHUNK), CHUNK);
         if (got == 0)
             return NULL;

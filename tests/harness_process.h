@@ -41,6 +41,7 @@ void process_log_check(const char *path);
 char **process_env_copy(const char *const env[]);
 void process_env_free(char **env);
 
+void programs_cleanup(void);
 void bridges_cleanup(void);
 void relays_cleanup(void);
 
