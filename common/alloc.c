@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static _Noreturn void out_of_memory(void)
+_Noreturn void alloc_failed(void)
 {
     fputs("patchcord: out of memory\n", stderr);
     abort();
@@ -14,7 +14,7 @@ static _Noreturn void out_of_memory(void)
 static void *checked(void *p)
 {
     if (!p) {
-        out_of_memory();
+        alloc_failed();
     }
     return p;
 }
@@ -53,7 +53,7 @@ char *xstrdup_or_null(const char *text)
 char *xmemdup_text(const char *text, size_t len)
 {
     if (len == SIZE_MAX) {
-        out_of_memory();
+        alloc_failed();
     }
     char *copy = xmalloc(len + 1);
     if (len > 0) {
@@ -71,7 +71,7 @@ char *xasprintf(const char *format, ...)
     int len = vasprintf(&text, format, args);
     va_end(args);
     if (len < 0) {
-        out_of_memory();
+        alloc_failed();
     }
     return text;
 }

@@ -10,6 +10,8 @@
 
 #include "compiler.h"
 
+/* What all of them do in the end; also for allocations that a library could not make. */
+_Noreturn void alloc_failed(void);
 void *xmalloc(size_t size) __attribute__((malloc, returns_nonnull));
 void *xcalloc(size_t count, size_t size) __attribute__((malloc, returns_nonnull));
 /* As reallocarray(3): an overflow of count * size is fatal too. */

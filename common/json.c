@@ -25,7 +25,7 @@ static void free_tokener(void *tokener)
 static void make_tokener_slot(void)
 {
     if (pthread_key_create(&tokener_slot, free_tokener) != 0) {
-        abort();
+        alloc_failed();
     }
 }
 
@@ -42,7 +42,7 @@ static struct json_tokener *thread_tokener(void)
     /* Its depth counts the innermost scalar too, and it refuses on reaching the limit. */
     tokener = json_tokener_new_ex(JSON_MAX_DEPTH + 2);
     if (!tokener || pthread_setspecific(tokener_slot, tokener) != 0) {
-        abort();
+        alloc_failed();
     }
     json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
     return tokener;
@@ -133,7 +133,7 @@ void json_write(struct json_object *value, struct buf *out)
     const char *text = json_object_to_json_string_length(
         value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
     if (!text) {
-        abort();
+        alloc_failed();
     }
     buf_append(out, text, len);
 }
@@ -224,7 +224,7 @@ const char *json_text_or(struct json_object *holder, const char *key, const char
 static struct json_object *made(struct json_object *value)
 {
     if (!value) {
-        abort();
+        alloc_failed();
     }
     return value;
 }
@@ -242,7 +242,7 @@ struct json_object *json_new_array(void)
 void json_add(struct json_object *holder, const char *key, struct json_object *value)
 {
     if (json_object_object_add(holder, key, value) != 0) {
-        abort();
+        alloc_failed();
     }
 }
 
@@ -275,7 +275,7 @@ void json_add_bool(struct json_object *holder, const char *key, bool flag)
 void json_append(struct json_object *array, struct json_object *value)
 {
     if (json_object_array_add(array, value) != 0) {
-        abort();
+        alloc_failed();
     }
 }
 
