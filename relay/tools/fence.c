@@ -85,7 +85,7 @@ size_t fence_text(struct buf *out, const char *text, size_t len, size_t max_byte
         const char *shown = "";
         if (!ends_line(code_point))
             shown = shown_as(text + at, step, code_point, spelled, &shown_len);
-        size_t cost = (in_line ? 0 : (size_t)PREFIX_LEN + 1) + shown_len;
+        size_t cost = (in_line ? 0 : (size_t)PREFIX_LEN) + shown_len + 1; /* the line's end is to come */
         if (at > 0 && out->len - start + cost > max_bytes)
             break;
         if (!in_line)
