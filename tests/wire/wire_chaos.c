@@ -31,9 +31,9 @@ static const char *const namespaces[NAMESPACES] = {"red", "blue"};
 struct expected {
     char *content;
     int64_t sent_us;
-    STAILQ_ENTRY(expected) entries;
+    TAILQ_ENTRY(expected) entries;
 };
-STAILQ_HEAD(expected_list, expected);
+TAILQ_HEAD(expected_list, expected);
 
 enum op { OP_NONE, OP_SEND, OP_REPLY };
 
@@ -111,7 +111,7 @@ static void op_begin(struct chaos *chaos, struct agent *agent)
     struct expected *message = xcalloc(1, sizeof *message);
     message->content = noise(chaos, agent, agent->op_to);
     message->sent_us = now_us();
-    STAILQ_INSERT_TAIL(pair_of(chaos, agent, agent->op_to), message, entries);
+    TAILQ_INSERT_TAIL(pair_of(chaos, agent, agent->op_to), message, entries);
     char to[8];
     snprintf(to, sizeof to, "a%zu", agent->op_to);
     if (agent->op == OP_REPLY)
@@ -130,9 +130,9 @@ static void expected_free(struct expected *message)
 static void op_take_back(struct chaos *chaos, struct agent *agent)
 {
     struct expected_list *list = pair_of(chaos, agent, agent->op_to);
-    struct expected *last = STAILQ_LAST(list, expected, entries);
+    struct expected *last = TAILQ_LAST(list, expected_list);
     ck_assert_ptr_nonnull(last);
-    STAILQ_REMOVE(list, last, expected, entries);
+    TAILQ_REMOVE(list, last, entries);
     expected_free(last);
     chaos->gated++;
 }
@@ -164,7 +164,7 @@ static void message_receive(
         sscanf(header, "From a%zu (", &from.number) == 1 && from.number < AGENTS, "no sender: %s", header);
     if (strstr(header, "attempt"))
         chaos->redelivered++;
-    struct expected *message = STAILQ_FIRST(pair_of(chaos, &from, agent->number));
+    struct expected *message = TAILQ_FIRST(pair_of(chaos, &from, agent->number));
     ck_assert_msg(message != NULL, "a%zu in %s got what nobody sent it, or got it twice: %s\n%s",
         agent->number, namespaces[agent->space], header, content);
     ck_assert_msg(strcmp(message->content, content) == 0, "a%zu in %s: %s\ngot:      %s\nexpected: %s",
@@ -172,7 +172,7 @@ static void message_receive(
     chaos->latencies_us =
         xreallocarray(chaos->latencies_us, chaos->received + 1, sizeof *chaos->latencies_us);
     chaos->latencies_us[chaos->received++] = now_us() - message->sent_us;
-    STAILQ_REMOVE_HEAD(pair_of(chaos, &from, agent->number), entries);
+    TAILQ_REMOVE(pair_of(chaos, &from, agent->number), message, entries);
     expected_free(message);
     if (chaos->sending && !agent->reply_id && chance(chaos, REPLY_ONE_IN) == 0) {
         agent->reply_id = xstrdup(id);
@@ -245,7 +245,7 @@ static size_t count_under_way(struct chaos *chaos)
     struct expected *message;
     for (size_t space = 0; space < NAMESPACES; space++)
         for (size_t i = 0; i < AGENTS * AGENTS; i++)
-            STAILQ_FOREACH(message, &chaos->under_way[space][i / AGENTS][i % AGENTS], entries)
+            TAILQ_FOREACH(message, &chaos->under_way[space][i / AGENTS][i % AGENTS], entries)
     count++;
     return count;
 }
@@ -297,7 +297,7 @@ static void chaos_start(struct chaos *chaos, struct relay_process *relay)
         free(address);
         free(token);
         for (size_t to = 0; to < AGENTS; to++)
-            STAILQ_INIT(pair_of(chaos, agent, to));
+            TAILQ_INIT(pair_of(chaos, agent, to));
     }
     for (size_t i = 0; i < BRIDGES; i++)
         wait_begin(chaos, &chaos->agents[i]);
