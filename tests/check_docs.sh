@@ -1,0 +1,97 @@
+#!/bin/sh
+# Proves that the docs match the programs: every setting, tool, argument, endpoint and command of the tables is in its document;
+# every command and option that a document's shell example uses exists; examples parse; links lead somewhere.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+
+build=${PATCHCORD_BUILD:-build}
+docs="README.md SECURITY.md CONTRIBUTING.md CHANGELOG.md docs/*.md"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+checks=0 failures=0
+
+# expect DESCRIPTION COMMAND...: one check.
+expect() {
+    description=$1
+    shift
+    checks=$((checks + 1))
+    "$@" >/dev/null 2>&1 && return
+    failures=$((failures + 1))
+    echo "FAILED: $description"
+}
+
+# documented FILE NAMES-FILE WHAT: each name stands in the file as `name`, perhaps with more behind it in the same quotes.
+documented() {
+    [ -s "$2" ] || expect "no $3 found in the sources" false
+    while read -r name <&3; do
+        expect "$3 $name is not in $1" grep -qE "\`([A-Z]+ )?$(echo "$name" | sed 's/[].[*^$/]/\\&/g')([^A-Za-z0-9_-][^\`]*)?\`" "$1"
+    done 3<"$2"
+}
+
+# The names of the rows of a table of structs, from the line that opens it to the one that ends it.
+rows() {
+    sed -n "/$2/,/^};/p" "$1" | sed -n 's/^.*{ *\.name = "\([^"]*\)".*/\1/p'
+}
+
+# ---- the tables ----
+rows relay/config.c 'config_settings\[\] = {' >"$work/relay_settings"
+documented docs/deployment.md "$work/relay_settings" "the setting"
+rows bridge/config.c 'config_settings\[\] = {' >"$work/bridge_settings"
+documented docs/client-setup.md "$work/bridge_settings" "the setting"
+rows common/tool_spec.c 'tool_specs\[\] = {' | sort -u >"$work/tools"
+documented docs/protocol.md "$work/tools" "the tool or argument"
+grep -oE '"/[a-z][A-Za-z0-9/._-]*"' relay/routes.c | tr -d '"' | sort -u >"$work/endpoints"
+documented docs/protocol.md "$work/endpoints" "the endpoint"
+
+grep -ohE '\.name = "[a-z-]+"' bridge/cmd/*.c | sed 's/.*"\(.*\)"/patchcord \1/' >"$work/bridge_commands"
+documented docs/client-setup.md "$work/bridge_commands" "the command"
+grep -ohE '\.name = "[a-z-]+"' relay/cmd/*.c | sed 's/.*"\(.*\)"/patchcord-relay \1/' >"$work/relay_commands"
+documented docs/deployment.md "$work/relay_commands" "the command"
+
+# Every setting that the example file shows is one.
+sed -n 's/^#*\([A-Z_]*\)=.*/\1/p' .env.server.example >"$work/example_settings"
+while read -r name <&3; do
+    expect ".env.server.example has $name, which is no setting" grep -qx "$name" "$work/relay_settings"
+done 3<"$work/example_settings"
+
+# ---- shell examples ----
+for doc in $docs; do
+    awk -v prefix="$work/example-$(basename "$doc")-" '
+        /^```sh$/ { inside = 1; number++; next }
+        /^```/ { inside = 0 }
+        inside { print > (prefix number ".sh") }' "$doc"
+    grep -oE '\]\([^)#:]+\)' "$doc" | tr -d '])(' >"$work/links"
+    while read -r link <&3; do
+        expect "$doc links to $link, which is not there" test -e "$(dirname "$doc")/$link"
+    done 3<"$work/links"
+done
+for example in "$work"/example-*.sh; do
+    expect "$(basename "$example") does not parse" sh -n "$example"
+done
+
+# helped PROGRAM COMMAND: its help text, asked once.
+helped() {
+    file=$work/help-$1-$2
+    [ -e "$file" ] || "$build/$1" "$2" --help >"$file" 2>&1 || echo "no such command" >"$file"
+    echo "$file"
+}
+
+# Each use of our programs in an example, one a line: program, command, and then its options.
+cat "$work"/example-*.sh | sed -e ':join' -e '/\\$/{N;s/\\\n//;bjoin' -e '}' | tr ';|&' '\n\n\n' |
+    sed -nE 's/#.*//; s/^.*(^|[ (])(patchcord(-relay)?) +([a-z-]+)(.*)$/\2 \4 \5/p' >"$work/uses"
+while read -r used command rest <&3; do
+    help=$(helped "$used" "$command")
+    expect "an example uses \`$used $command\`, which does not exist" grep -q "^usage: $used $command" "$help"
+    for word in $rest; do
+        case $word in
+        -*) expect "an example uses $word with \`$used $command\`" grep -qE -- "(^|[^a-z-])${word%%=*}([^a-z-]|$)" "$help" ;;
+        esac
+    done
+done 3<"$work/uses"
+grep -ohE '^ *make( +[A-Za-z_=0-9-]+)*' "$work"/example-*.sh README.md | tr ' ' '\n' | grep -E '^[a-z-]+$' | sort -u | grep -vx make >"$work/goals"
+while read -r goal <&3; do
+    expect "docs use make $goal, which is no target" grep -qE "^$goal:" Makefile
+done 3<"$work/goals"
+
+echo "$(((checks - failures) * 100 / checks))%: Checks: $checks, Failures: $failures, Errors: 0"
+[ $failures -eq 0 ]
