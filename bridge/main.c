@@ -1,0 +1,106 @@
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/commands.h"
+#include "command.h"
+#include "mcp_command.h"
+
+static const struct command *const commands[] = {
+    &command_mcp,
+    &command_inbox,
+    &command_send,
+    &command_reply,
+    &command_wait,
+    &command_recall,
+    &command_unsend,
+    &command_agents,
+    &command_tail,
+};
+
+static void print_overview(FILE *to)
+{
+    fputs("Usage: patchcord COMMAND [OPTIONS]\n\n"
+          "Messages between AI agents, through a Patchcord relay.\n\nCommands:\n",
+        to);
+    for (size_t i = 0; i < LENGTH_OF(commands); i++)
+        fprintf(to, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
+    fputs("\nWithout a command and without a terminal on standard input it is `patchcord mcp`.\n\n"
+          "Options of every command:\n"
+          "  --as AGENT@NAMESPACE  the stored identity to use\n"
+          "  --client NAME         the client type to report (claude_code, codex, ...)\n"
+          "  --insecure-http       allow plain http to a host that is not this machine\n"
+          "  --help, --version\n\n"
+          "Environment:\n",
+        to);
+    for (const struct setting *row = config_settings; row->name; row++)
+        fprintf(to, "  %-20s  %s\n", row->name, row->help);
+}
+
+int command_usage_error(const struct command *command, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fprintf(stderr, "patchcord %s: ", command->name);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fprintf(stderr, "\nUsage: %s\n", command->usage);
+    return COMMAND_USAGE;
+}
+
+static const struct command *command_find(const char *name)
+{
+    for (size_t i = 0; i < LENGTH_OF(commands); i++) {
+        if (strcmp(commands[i]->name, name) == 0)
+            return commands[i];
+    }
+    return NULL;
+}
+
+static bool asks_for_help(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            return true;
+    }
+    return false;
+}
+
+static int run_command(
+    const struct command *command, const struct config_options *options, int argc, char **argv)
+{
+    if (!asks_for_help(argc, argv))
+        return command->run(options, argc, argv);
+    printf("Usage: %s\n\n%s", command->usage, command->help);
+    return COMMAND_DONE;
+}
+
+int main(int argc, char **argv)
+{
+    struct config_options options = {0};
+    struct buf why = {0};
+    if (!config_take_options(&argc, argv, &options, &why)) {
+        fprintf(stderr, "patchcord: %s\n", buf_text(&why));
+        return COMMAND_USAGE;
+    }
+    /* An agent's program spawns the bridge with its standard input piped. */
+    char *spawned[] = {"mcp", NULL};
+    if (argc < 2 && !isatty(STDIN_FILENO))
+        return command_mcp.run(&options, 1, spawned);
+    const char *verb = argc < 2 ? "--help" : argv[1];
+    if (strcmp(verb, "--version") == 0) {
+        puts("patchcord " PATCHCORD_VERSION);
+        return COMMAND_DONE;
+    }
+    if (strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0 || strcmp(verb, "help") == 0) {
+        print_overview(stdout);
+        return COMMAND_DONE;
+    }
+    const struct command *command = command_find(verb);
+    if (command)
+        return run_command(command, &options, argc - 1, argv + 1);
+    fprintf(stderr, "patchcord: there is no command \"%s\"\n", verb);
+    print_overview(stderr);
+    return COMMAND_USAGE;
+}
