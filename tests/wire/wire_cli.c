@@ -25,7 +25,8 @@ static void setup(void)
 /* For what fails or answers before the relay is asked. */
 static void setup_without_relay(void)
 {
-    static struct relay_process nowhere = {.url = (char[]){"http://127.0.0.1:9"}};
+    static char url[] = "http://127.0.0.1:9";
+    static struct relay_process nowhere = {.url = url};
     relay = &nowhere;
     frontend = xstrdup("pc_unused");
     backend = NULL;
