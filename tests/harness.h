@@ -105,6 +105,18 @@ struct json_object *mcp_request_with(const struct relay_process *relay, const ch
 /* The text of a tool's result in a JSON-RPC answer, borrowed; an answer without one fails the test. */
 const char *mcp_result_text(struct json_object *answer, bool *is_error);
 
+/* ---- a request under way ---- */
+struct open_call;
+/* Sends a modern MCP request on a connection of its own and returns at once. headers: more, or NULL. */
+struct open_call *call_begin(const struct relay_process *relay, const char *token, const char *method,
+    const char *params, const char *const headers[]);
+/* True as soon as what came back has that text; false after timeout_ms, or where the connection ended. */
+bool call_hears(struct open_call *call, const char *text, int timeout_ms);
+/* What came back so far, headers and all. Borrowed until the next call on it. */
+const char *call_heard(const struct open_call *call);
+/* Hangs up, whatever is still to come. */
+void call_end(struct open_call *call);
+
 /* ---- a bridge over stdio ---- */
 struct bridge_process {
     pid_t pid;

@@ -9,6 +9,8 @@
 
 #include "../common/compiler.h"
 
+struct relay_process;
+
 enum {
     PROCESS_START_MS = 20 * 1000, /* how long a child may take to come up */
     PROCESS_END_MS = 15 * 1000,   /* and to end after it was asked to */
@@ -40,6 +42,11 @@ void process_log_check(const char *path);
 /* Copies a NULL-ended list, for a child that may be started again. Freed with process_env_free. */
 char **process_env_copy(const char *const env[]);
 void process_env_free(char **env);
+
+/* A modern request's text, its _meta completed. *name (the caller's) is what Mcp-Name has to repeat, or NULL. */
+char *mcp_request_text(const char *method, const char *params, char **name);
+/* A new connection to the relay. */
+int relay_connect(const struct relay_process *relay);
 
 void programs_cleanup(void);
 void bridges_cleanup(void);

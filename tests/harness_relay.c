@@ -276,7 +276,7 @@ void http_reply_free(struct http_reply *reply)
     reply->json = NULL;
 }
 
-static int relay_connect(const struct relay_process *relay)
+int relay_connect(const struct relay_process *relay)
 {
     struct sockaddr_in to = {.sin_family = AF_INET,
         .sin_port = htons((uint16_t)relay->port),
@@ -332,8 +332,7 @@ static struct json_object *object_in(struct json_object *holder, const char *key
     return found;
 }
 
-/* The request's text, its _meta completed. *name (the caller's) is what Mcp-Name has to repeat, or NULL. */
-static char *request_make(const char *method, const char *params, char **name)
+char *mcp_request_text(const char *method, const char *params, char **name)
 {
     enum json_fault fault;
     struct json_object *values = params ? json_parse(params, strlen(params), &fault) : json_new_object();
@@ -356,7 +355,7 @@ struct json_object *mcp_request_with(const struct relay_process *relay, const ch
     const char *params, const char *const headers[], int *http_status)
 {
     enum { HEADERS_MAX = 32 };
-    char *name = NULL, *body = request_make(method, params, &name);
+    char *name = NULL, *body = mcp_request_text(method, params, &name);
     char *url = xasprintf("%s/mcp/bearer", relay->url);
     char *bearer = xasprintf("Authorization: Bearer %s", token ? token : "");
     char *method_header = xasprintf("Mcp-Method: %s", method);

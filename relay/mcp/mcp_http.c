@@ -8,7 +8,7 @@
 #include "../../common/mcp.h"
 #include "../auth/authenticator.h"
 #include "../relay.h"
-#include "delivery.h"
+#include "handout.h"
 #include "mcp_headers.h"
 #include "subscription.h"
 #include "tool_run.h"
@@ -37,8 +37,8 @@ struct post {
     struct json_object *answers;
     struct tool_run *run;
     struct subscription *subscription;
-    struct delivery *deliveries;
-    size_t deliveries_count;
+    struct handout *handouts;
+    size_t handouts_count;
 };
 
 /* What one message gets. */
@@ -49,9 +49,9 @@ struct reply {
 
 static void post_free(struct post *post)
 {
-    for (size_t i = 0; i < post->deliveries_count; i++)
-        delivery_free(&post->deliveries[i]);
-    free(post->deliveries);
+    for (size_t i = 0; i < post->handouts_count; i++)
+        handout_free(&post->handouts[i]);
+    free(post->handouts);
     tool_run_free(post->run);
     subscription_end(post->subscription);
     json_object_put(post->answers);
@@ -65,8 +65,8 @@ static void settle(struct exchange *ex, enum settlement how)
     struct post *post = ex->state;
 
     ex->state = NULL;
-    for (size_t i = 0; i < post->deliveries_count; i++)
-        delivery_settle(&post->deliveries[i], post->relay, post->who, post->client.acks, how);
+    for (size_t i = 0; i < post->handouts_count; i++)
+        handout_settle(&post->handouts[i], post->relay, post->who, post->client.acks, how);
     post_free(post);
 }
 
@@ -96,7 +96,7 @@ static void answer(struct exchange *ex, int status, struct json_object *message)
 /* The exchange has its answer. What was handed out waits for its settlement; else nothing is left to do. */
 static enum verdict done(struct exchange *ex, struct post *post)
 {
-    if (post->deliveries_count > 0) {
+    if (post->handouts_count > 0) {
         ex->confirm_delivery = !post->client.acks;
         return VERDICT_DONE;
     }
@@ -241,9 +241,8 @@ static enum verdict step_tool(struct exchange *ex, struct post *post, enum wake 
     }
     struct tool_call *call = tool_run_call(post->run);
     if (call->offered_count > 0) {
-        post->deliveries =
-            xreallocarray(post->deliveries, post->deliveries_count + 1, sizeof *post->deliveries);
-        delivery_begin(&post->deliveries[post->deliveries_count++], call);
+        post->handouts = xreallocarray(post->handouts, post->handouts_count + 1, sizeof *post->handouts);
+        handout_begin(&post->handouts[post->handouts_count++], call);
     }
     *reply = (struct reply){STATUS_OK, tool_run_answer(post->run)};
     if (call->retry_after_s > 0 && post->client.acks) {

@@ -1,0 +1,77 @@
+/* A request on a connection of its own, under way while the test does other things. */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../common/alloc.h"
+#include "harness.h"
+#include "harness_process.h"
+
+struct open_call {
+    int fd;
+    struct buf heard;
+};
+
+struct open_call *call_begin(const struct relay_process *relay, const char *token, const char *method,
+    const char *params, const char *const headers[])
+{
+    char *name = NULL, *body = mcp_request_text(method, params, &name);
+    struct buf request = {0};
+
+    buf_printf(&request,
+        "POST /mcp/bearer HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAuthorization: Bearer %s\r\nContent-Type: "
+        "application/json\r\n"
+        "Accept: application/json, text/event-stream\r\nMCP-Protocol-Version: 2026-07-28\r\nMcp-Method: "
+        "%s\r\n",
+        relay->port, token, method);
+    if (name)
+        buf_printf(&request, "Mcp-Name: %s\r\n", name);
+    for (size_t i = 0; headers && headers[i]; i++)
+        buf_printf(&request, "%s\r\n", headers[i]);
+    buf_printf(&request, "Content-Length: %zu\r\n\r\n%s", strlen(body), body);
+
+    struct open_call *call = xcalloc(1, sizeof *call);
+    call->fd = relay_connect(relay);
+    if (send(call->fd, request.data, request.len, MSG_NOSIGNAL) != (ssize_t)request.len)
+        harness_fail("the request did not go out: %s", strerror(errno));
+    buf_free(&request);
+    free(body);
+    free(name);
+    return call;
+}
+
+bool call_hears(struct open_call *call, const char *text, int timeout_ms)
+{
+    enum { CHUNK = 16384 };
+    int64_t deadline = now_us() + (int64_t)harness_patience(timeout_ms) * 1000;
+
+    while (!strstr(buf_text(&call->heard), text)) {
+        struct pollfd peer = {.fd = call->fd, .events = POLLIN};
+        int64_t left = deadline - now_us();
+        if (left <= 0)
+            return false;
+        if (poll(&peer, 1, (int)(left / 1000) + 1) <= 0)
+            continue;
+        ssize_t got = recv(call->fd, buf_reserve(&call->heard, CHUNK), CHUNK, 0);
+        if (got <= 0)
+            return false;
+        call->heard.len += (size_t)got;
+        call->heard.data[call->heard.len] = '\0';
+    }
+    return true;
+}
+
+const char *call_heard(const struct open_call *call)
+{
+    return buf_text(&call->heard);
+}
+
+void call_end(struct open_call *call)
+{
+    close(call->fd);
+    buf_free(&call->heard);
+    free(call);
+}
