@@ -25,22 +25,28 @@ static char lower(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
-bool uuid_parse(const char *text, size_t len, char out[static UUID_SIZE])
+static bool lower_canonical(const char *text, size_t len, char out[static UUID_SIZE])
 {
-    out[0] = '\0';
     if (len != UUID_LEN) {
         return false;
     }
-    char lowered[UUID_SIZE];
     for (size_t i = 0; i < UUID_LEN; i++) {
-        lowered[i] = lower(text[i]);
-        if (is_dash_place(i) ? lowered[i] != '-' : !is_hex(lowered[i])) {
+        out[i] = lower(text[i]);
+        if (is_dash_place(i) ? out[i] != '-' : !is_hex(out[i])) {
             return false;
         }
     }
-    lowered[UUID_LEN] = '\0';
-    memcpy(out, lowered, UUID_SIZE);
+    out[UUID_LEN] = '\0';
     return true;
+}
+
+bool uuid_parse(const char *text, size_t len, char out[static UUID_SIZE])
+{
+    if (lower_canonical(text, len, out)) {
+        return true;
+    }
+    out[0] = '\0';
+    return false;
 }
 
 static void format(const uint8_t bytes[static UUID_BYTES], char out[static UUID_SIZE])
