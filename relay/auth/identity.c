@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "../../common/alloc.h"
+#include "../../common/ident.h"
 
 struct counted {
     struct identity identity; /* first: what callers hold points to it */
@@ -16,8 +17,9 @@ const struct identity *identity_new(const char *namespace_id, const char *agent,
     struct counted *counted = xcalloc(1, sizeof *counted);
     counted->identity.namespace_id = xstrdup(namespace_id);
     counted->identity.agent = xstrdup(agent);
-    /* Not ident_format: a name that an older database holds may be longer than new ones. */
-    counted->identity.address = xasprintf("%s@%s", agent, namespace_id);
+    char address[ADDRESS_SIZE];
+    ident_format(namespace_id, agent, address);
+    counted->identity.address = xstrdup(address);
     (void)strlcpy(counted->identity.credential_hash, credential_hash, SHA256_HEX_SIZE);
     atomic_init(&counted->references, 1);
     return &counted->identity;

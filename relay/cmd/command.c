@@ -1,0 +1,188 @@
+#include "command.h"
+
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../common/env.h"
+#include "../../common/log.h"
+
+#define PROGRAM "patchcord-relay"
+
+enum { OPTION_ENV_FILE = 256, OPTION_HELP, OPTION_OWN };
+
+static int complain(const struct command *command, int code, const char *format, va_list args)
+{
+    struct buf text = {0};
+    (void)fprintf(stderr, PROGRAM ": ");
+    (void)vfprintf(stderr, format, args);
+    (void)fprintf(stderr, "\n");
+    if (command) {
+        command_usage(command, &text);
+        (void)fputs(buf_text(&text), stderr);
+    }
+    buf_free(&text);
+    return code;
+}
+
+int command_fail(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    const int code = complain(NULL, EXIT_FAILURE, format, args);
+    va_end(args);
+    return code;
+}
+
+int command_misuse(const struct command_line *line, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    const int code = complain(line->command, EXIT_USAGE, format, args);
+    va_end(args);
+    return code;
+}
+
+/* ---- help ---- */
+
+static const struct command_option common_options[] = {
+    {"env-file", "FILE", "read settings from FILE; the environment wins"},
+    {"help", NULL, "show this help"},
+};
+
+static void write_synopsis(const struct command *command, struct buf *out)
+{
+    buf_printf(out, PROGRAM " %s [--env-file FILE]", command->name);
+    for (const struct command_option *o = command->options; o->name; o++)
+        buf_printf(out, o->value ? " [--%s %s]" : " [--%s]", o->name, o->value);
+    buf_printf(out, "%s%s\n", *command->operands ? " " : "", command->operands);
+}
+
+void command_usage(const struct command *command, struct buf *out)
+{
+    buf_puts(out, "usage: ");
+    write_synopsis(command, out);
+}
+
+static void write_option(const struct command_option *option, struct buf *out)
+{
+    char flag[64];
+    (void)snprintf(flag, sizeof flag, option->value ? "--%s %s" : "--%s", option->name, option->value);
+    buf_printf(out, "    %-22s %s\n", flag, option->help);
+}
+
+static void write_help(const struct command *command, struct buf *out)
+{
+    buf_printf(out, "NAME\n    " PROGRAM " %s - %s\n\nSYNOPSIS\n    ", command->name, command->summary);
+    write_synopsis(command, out);
+    buf_printf(out, "\nDESCRIPTION\n%s\nOPTIONS\n", command->help);
+    for (const struct command_option *o = command->options; o->name; o++)
+        write_option(o, out);
+    for (size_t i = 0; i < LENGTH_OF(common_options); i++)
+        write_option(&common_options[i], out);
+    buf_puts(out, "\nEXIT STATUS\n    0 done, 1 error, 2 wrong usage\n");
+}
+
+static int print_help(const struct command *command)
+{
+    struct buf text = {0};
+    write_help(command, &text);
+    const int written = fputs(buf_text(&text), stdout);
+    buf_free(&text);
+    return written < 0 || fflush(stdout) != 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* ---- reading ---- */
+
+static void list_options(const struct command *command, struct option out[static COMMAND_OPTIONS_MAX + 3])
+{
+    size_t count = 0;
+    out[count++] = (struct option){"env-file", required_argument, NULL, OPTION_ENV_FILE};
+    out[count++] = (struct option){"help", no_argument, NULL, OPTION_HELP};
+    for (const struct command_option *o = command->options; o->name; o++)
+        out[count++] = (struct option){o->name, o->value ? required_argument : no_argument, NULL,
+            OPTION_OWN + (int)(o - command->options)};
+    out[count] = (struct option){0};
+}
+
+static bool take_option(struct command_line *line, int option)
+{
+    if (line->given_count == COMMAND_GIVEN_MAX)
+        return false;
+    line->given[line->given_count].name = line->command->options[option - OPTION_OWN].name;
+    line->given[line->given_count++].value = optarg ? optarg : "";
+    return true;
+}
+
+int command_main(const struct command *command, int argc, char **argv)
+{
+    struct command_line line = {.command = command};
+    struct option options[COMMAND_OPTIONS_MAX + 3];
+    list_options(command, options);
+    opterr = 0;
+    optind = 1;
+    for (int option; (option = getopt_long(argc, argv, ":h", options, NULL)) != -1;) {
+        if (option == 'h' || option == OPTION_HELP)
+            return print_help(command);
+        if (option == '?' || option == ':')
+            return command_misuse(
+                &line, option == ':' ? "%s needs a value" : "unknown option %s", argv[optind - 1]);
+        if (option == OPTION_ENV_FILE)
+            line.env_file = optarg;
+        else if (!take_option(&line, option))
+            return command_misuse(&line, "too many options");
+    }
+    line.operands = argv + optind;
+    line.operands_count = argc - optind;
+    if (line.operands_count < command->operands_min)
+        return command_misuse(&line, "%s is missing", command->operands);
+    if (line.operands_count > command->operands_max)
+        return command_misuse(&line, "'%s' is too much", line.operands[command->operands_max]);
+    return command->run(&line);
+}
+
+const char *command_value(const struct command_line *line, const char *option)
+{
+    for (size_t i = line->given_count; i > 0; i--)
+        if (strcmp(line->given[i - 1].name, option) == 0)
+            return line->given[i - 1].value;
+    return NULL;
+}
+
+/* ---- what commands stand on ---- */
+
+bool command_config(const struct command_line *line, struct config *config)
+{
+    struct buf why = {0};
+    const bool fine = (!line->env_file || env_load_file(line->env_file, &why)) && config_load(config, &why);
+    if (fine)
+        log_configure((enum log_format)config->log_format, (enum log_level)config->log_level);
+    else
+        (void)command_fail("%s", buf_text(&why));
+    buf_free(&why);
+    return fine;
+}
+
+bool command_store(const struct command_line *line, struct config *config, struct store **store)
+{
+    if (!command_config(line, config))
+        return false;
+    struct buf why = {0};
+    const struct store_options options = {.data_dir = config->data_dir, .role = STORE_ROLE_ADMIN};
+    secret_init();
+    *store = store_open_sqlite(&options, &why);
+    if (!*store) {
+        (void)command_fail("%s", buf_text(&why));
+        config_free(config);
+    }
+    buf_free(&why);
+    return *store != NULL;
+}
+
+void command_store_end(struct config *config, struct store *store)
+{
+    store_close(store);
+    config_free(config);
+}

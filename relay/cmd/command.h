@@ -1,0 +1,68 @@
+/* command.h: the relay's commands: one file and one row each. Names, options and help come from the rows. */
+#ifndef RELAY_CMD_COMMAND_H
+#define RELAY_CMD_COMMAND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "../../common/buf.h"
+#include "../../common/compiler.h"
+#include "../config.h"
+#include "../store/store.h"
+
+enum { EXIT_USAGE = 2 };
+enum { COMMAND_OPTIONS_MAX = 4, COMMAND_GIVEN_MAX = 32 };
+
+struct command_option {
+    const char *name;  /* without dashes; NULL ends the list */
+    const char *value; /* how the usage calls its value; NULL: it takes none */
+    const char *help;
+};
+
+/* A command line that fits its command's row. */
+struct command_line {
+    const struct command *command;
+    const char *env_file; /* NULL: none */
+    struct {
+        const char *name, *value;
+    } given[COMMAND_GIVEN_MAX];
+    size_t given_count;
+    char **operands;
+    int operands_count;
+};
+
+struct command {
+    const char *name;     /* one word or two; NULL ends the table */
+    const char *operands; /* as the usage shows them; "" for none */
+    int operands_min, operands_max;
+    const char *summary; /* one line */
+    const char *help;    /* paragraphs */
+    struct command_option options[COMMAND_OPTIONS_MAX];
+    int (*run)(const struct command_line *line); /* the exit code: 0, EXIT_FAILURE or EXIT_USAGE */
+};
+
+extern const struct command command_serve, command_token_add, command_token_list, command_token_revoke,
+    command_token_rotate, command_migrate, command_cleanup, command_backup, command_restore, command_status,
+    command_health, command_tls_init;
+
+/* Reads argv (behind the command's name) by the row and runs it; prints help and usage errors itself. */
+int command_main(const struct command *command, int argc, char **argv);
+/* "usage: patchcord-relay token add [--label TEXT] AGENT" and a newline. */
+void command_usage(const struct command *command, struct buf *out);
+
+/* The option's last value ("" for one that takes none), or NULL where it was not given. */
+const char *command_value(const struct command_line *line, const char *option);
+/* One line on stderr behind the program's name; returns EXIT_FAILURE. */
+int command_fail(const char *format, ...) PRINTF_LIKE(1, 2);
+/* The same with the usage behind it; returns EXIT_USAGE. */
+int command_misuse(const struct command_line *line, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* Reads the settings (--env-file first). False: one line was printed. */
+MUST_CHECK bool command_config(const struct command_line *line, struct config *config);
+/* Settings and store of a command that works beside a serving relay. False: one line was printed, nothing is
+ * open. */
+MUST_CHECK bool command_store(const struct command_line *line, struct config *config, struct store **store);
+/* Closes what command_store opened. */
+void command_store_end(struct config *config, struct store *store);
+
+#endif

@@ -1,0 +1,206 @@
+/* serve: the relay itself. */
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../../common/alloc.h"
+#include "../../common/clock.h"
+#include "../../common/log.h"
+#include "../auth/authenticator.h"
+#include "../auth/concurrency.h"
+#include "../http/server.h"
+#include "../metrics.h"
+#include "../relay.h"
+#include "../routes.h"
+#include "command.h"
+#include "janitor.h"
+
+/* Exit within 10 s of SIGTERM: what is in flight gets most of it. */
+enum { SHUTDOWN_GRACE_MS = 8 * 1000 };
+
+struct serving {
+    struct config config;
+    struct relay relay;
+    struct routes *routes;
+    struct http_server *server;
+    struct janitor *janitor;
+    pthread_mutex_t lock;
+    bool is_up; /* under lock: the store's news may be passed on */
+};
+
+/* The store tells its observer no argument of ours. Set before the store has threads. */
+static struct metrics *observed;
+
+static void observe_store(const char *operation, int64_t micros, enum store_status status)
+{
+    metrics_store(observed, operation, status == STORE_FAULT, micros);
+}
+
+/* A token was added or revoked, or another process stored something: everybody is to look again. */
+static void store_changed(void *arg)
+{
+    struct serving *s = arg;
+    pthread_mutex_lock(&s->lock);
+    if (s->is_up) {
+        authenticator_forget(s->relay.auth);
+        parking_notify_all(s->relay.parking);
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void set_up(struct serving *s, bool is_up)
+{
+    pthread_mutex_lock(&s->lock);
+    s->is_up = is_up;
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* Called on the loop thread for each answer. */
+static void answered(void *app, const struct exchange *ex, int64_t micros)
+{
+    const struct relay *relay = app;
+    const char *route = ex->route ? ex->route->name : "none";
+    metrics_request(relay->metrics, route, ex->status, micros);
+    const enum log_level level = ex->status >= 500 ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG;
+    log_event(level, "request", LOG_STR("id", ex->id), LOG_STR("method", ex->method), LOG_STR("route", route),
+        LOG_INT("status", ex->status), LOG_INT("micros", micros), LOG_STR("peer", ex->peer), LOG_END);
+}
+
+static void reloaded(void *app)
+{
+    (void)app;
+    log_info("reloaded");
+}
+
+/* Every thread inherits it, so that signals reach the server's loop alone. */
+static void block_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+static bool open_store(struct serving *s, struct buf *why)
+{
+    const struct store_options options = {
+        .data_dir = s->config.data_dir,
+        .role = STORE_ROLE_RELAY,
+        .changed = store_changed,
+        .changed_arg = s,
+    };
+    s->relay.metrics = observed = metrics_new();
+    s->relay.store = store_open_sqlite(&options, why);
+    if (s->relay.store)
+        store_observe(s->relay.store, observe_store);
+    return s->relay.store != NULL;
+}
+
+static bool open_server(struct serving *s, struct buf *why)
+{
+    s->routes = routes_new(&s->config);
+    s->relay.routes = s->routes;
+    const struct http_server_options options = {
+        .host = s->config.host,
+        .port = (int)s->config.port,
+        .tls_cert_file = s->config.tls_cert,
+        .tls_key_file = s->config.tls_key,
+        .workers = (size_t)s->config.workers,
+        .routes = routes_table(s->routes),
+        .app = &s->relay,
+        .server_header = "patchcord/" PATCHCORD_VERSION,
+        .answered = answered,
+        .reload = reloaded,
+    };
+    s->server = http_server_new(&options, why);
+    if (!s->server)
+        return false;
+    s->relay.parking = http_server_parking(s->server);
+    s->relay.streams = concurrency_new();
+    config_set_port(&s->config, http_server_port(s->server));
+    return true;
+}
+
+static bool open_authenticator(struct serving *s, struct buf *why)
+{
+    const struct authenticator_options options = {
+        .rate_limit_per_minute = s->config.rate_limit_per_minute,
+        .anon_rate_limit_per_minute = s->config.anon_rate_limit_per_minute,
+        .ban_seconds = s->config.rate_ban_seconds,
+        .presence_interval_ms = s->config.presence_write_interval_seconds * MS_PER_SECOND,
+        .trusted_proxies = s->config.trusted_proxies,
+        .public_url = s->config.public_url,
+    };
+    s->relay.auth = authenticator_new(&options, s->relay.store, why);
+    return s->relay.auth != NULL;
+}
+
+static void log_listening(const struct serving *s)
+{
+    const char *host = s->config.host;
+    char *url = xasprintf(strchr(host, ':') ? "%s://[%s]:%d" : "%s://%s:%d",
+        s->config.tls_cert ? "https" : "http", host, http_server_port(s->server));
+    log_info("listening", LOG_STR("url", url), LOG_STR("public_url", s->config.public_url),
+        LOG_STR("store", "sqlite"), LOG_STR("data", s->config.data_dir),
+        LOG_STR("version", PATCHCORD_VERSION), LOG_INT("pid", getpid()));
+    free(url);
+}
+
+static void close_all(struct serving *s)
+{
+    set_up(s, false);
+    janitor_stop(s->janitor);
+    http_server_free(s->server);
+    if (s->relay.store)
+        store_close(s->relay.store);
+    authenticator_free(s->relay.auth);
+    concurrency_free(s->relay.streams);
+    routes_free(s->routes);
+    metrics_free(s->relay.metrics);
+    config_free(&s->config);
+    pthread_mutex_destroy(&s->lock);
+}
+
+static int run(const struct command_line *line)
+{
+    struct serving s = {.relay.config = &s.config};
+    if (!command_config(line, &s.config))
+        return EXIT_FAILURE;
+    config_warn();
+    block_signals();
+    secret_init();
+    pthread_mutex_init(&s.lock, NULL);
+    struct buf why = {0};
+    int code = EXIT_FAILURE;
+    if (open_store(&s, &why) && open_server(&s, &why) && open_authenticator(&s, &why)) {
+        set_up(&s, true);
+        s.janitor = janitor_start(&s.relay);
+        log_listening(&s);
+        http_server_run(s.server, SHUTDOWN_GRACE_MS);
+        log_info("stopping");
+        code = EXIT_SUCCESS;
+    } else {
+        (void)command_fail("%s", buf_text(&why));
+    }
+    close_all(&s);
+    buf_free(&why);
+    return code;
+}
+
+const struct command command_serve = {
+    .name = "serve",
+    .operands = "",
+    .summary = "run the relay",
+    .help =
+        "    Serves MCP and the HTTP interface until SIGTERM or SIGINT; SIGHUP reads the TLS certificate "
+        "and\n"
+        "    key again. Settings come from the environment and --env-file; PATCHCORD_PORT=0 picks a free\n"
+        "    port, and the log line 'listening' on stderr says which. All other commands work meanwhile.\n",
+    .run = run,
+};

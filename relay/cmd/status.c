@@ -1,0 +1,111 @@
+/* status: agents, queues and bans at a glance. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../../common/clock.h"
+#include "../../common/ident.h"
+#include "../../common/json.h"
+#include "command.h"
+
+static void add_time(struct json_object *row, const char *key, int64_t wall_ms)
+{
+    char text[RFC3339_LEN];
+    clock_rfc3339(wall_ms, text);
+    json_add_text(row, key, wall_ms > 0 ? text : NULL);
+}
+
+static struct json_object *describe_agent(const struct store_agent *agent)
+{
+    struct json_object *row = json_new_object();
+    json_add_text(row, "namespace", agent->namespace_id);
+    json_add_text(row, "agent", agent->agent);
+    json_add_text(row, "machine", agent->machine_name);
+    json_add_text(row, "client_type", agent->client_type);
+    add_time(row, "last_seen", agent->last_seen_ms);
+    json_add_int(row, "pending", agent->pending);
+    json_add_int(row, "deferred", agent->deferred);
+    add_time(row, "oldest_pending", agent->oldest_pending_ms);
+    return row;
+}
+
+static void write_json(const struct store_stats *stats, struct buf *out)
+{
+    struct json_object *body = json_new_object(), *messages = json_new_object(), *agents = json_new_array();
+    for (size_t i = 0; i < LENGTH_OF(stats->by_status); i++)
+        json_add_int(messages, message_status_names[i], stats->by_status[i]);
+    json_add_int(messages, "in_delivery", stats->leased);
+    json_add_int(messages, "unsent", stats->unsent);
+    json_add_int(messages, "expired", stats->expired);
+    for (size_t i = 0; i < stats->agents.count; i++)
+        json_append(agents, describe_agent(&stats->agents.items[i]));
+    json_add(body, "messages", messages);
+    add_time(body, "oldest_pending", stats->oldest_pending_ms);
+    json_add_int(body, "bans", stats->bans);
+    json_add(body, "agents", agents);
+    json_write(body, out);
+    buf_putc(out, '\n');
+    json_object_put(body);
+}
+
+static void write_age(int64_t now_ms, int64_t then_ms, struct buf *out)
+{
+    char age[AGE_TEXT_LEN] = "-";
+    if (then_ms > 0)
+        clock_age_text(now_ms - then_ms, age);
+    buf_printf(out, "  %-12s", age);
+}
+
+static void write_text(const struct store_stats *stats, int64_t now_ms, struct buf *out)
+{
+    buf_puts(out, "messages:");
+    for (size_t i = 0; i < LENGTH_OF(stats->by_status); i++)
+        buf_printf(out, " %lld %s,", (long long)stats->by_status[i], message_status_names[i]);
+    buf_printf(out, " %lld in delivery\noldest pending:", (long long)stats->leased);
+    write_age(now_ms, stats->oldest_pending_ms, out);
+    buf_printf(out, "\nbans: %lld\n\n%-32s  %-12s  %7s  %8s  %-12s\n", (long long)stats->bans, "AGENT",
+        "LAST SEEN", "PENDING", "DEFERRED", "OLDEST");
+    for (size_t i = 0; i < stats->agents.count; i++) {
+        const struct store_agent *agent = &stats->agents.items[i];
+        char address[ADDRESS_SIZE];
+        ident_format(agent->namespace_id, agent->agent, address);
+        buf_printf(out, "%-32s", address);
+        write_age(now_ms, agent->last_seen_ms, out);
+        buf_printf(out, "  %7lld  %8lld", (long long)agent->pending, (long long)agent->deferred);
+        write_age(now_ms, agent->oldest_pending_ms, out);
+        buf_putc(out, '\n');
+    }
+}
+
+static int run(const struct command_line *line)
+{
+    struct config config;
+    struct store *store;
+    if (!command_store(line, &config, &store))
+        return EXIT_FAILURE;
+    struct store_stats stats = {0};
+    struct buf text = {0};
+    int code = EXIT_SUCCESS;
+    if (store_stats(store, &stats) != STORE_DONE)
+        code = command_fail("the store failed");
+    else if (command_value(line, "json"))
+        write_json(&stats, &text);
+    else
+        write_text(&stats, clock_wall_ms(), &text);
+    if (fputs(buf_text(&text), stdout) < 0 || fflush(stdout) != 0)
+        code = EXIT_FAILURE;
+    buf_free(&text);
+    store_stats_free(&stats);
+    command_store_end(&config, store);
+    return code;
+}
+
+const struct command command_status = {
+    .name = "status",
+    .operands = "",
+    .summary = "show agents, queues and bans",
+    .help = "    Messages by status, and for each agent with an active token when it was last seen, how much "
+            "waits\n"
+            "    for it and since when.\n",
+    .options = {{"json", NULL, "print a JSON object"}},
+    .run = run,
+};

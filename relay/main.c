@@ -1,0 +1,85 @@
+/* patchcord-relay: the table of its commands. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../common/alloc.h"
+#include "../common/compiler.h"
+#include "cmd/command.h"
+
+static const struct command *const commands[] = {
+    &command_serve,
+    &command_token_add,
+    &command_token_list,
+    &command_token_revoke,
+    &command_token_rotate,
+    &command_migrate,
+    &command_cleanup,
+    &command_backup,
+    &command_restore,
+    &command_status,
+    &command_health,
+    &command_tls_init,
+};
+
+/* True for the first word of commands that have two. */
+static bool is_group(const char *word, const struct command *command)
+{
+    const size_t len = strlen(word);
+    return strncmp(command->name, word, len) == 0 && command->name[len] == ' ';
+}
+
+/* group: only those commands; NULL: all. */
+static void write_overview(const char *group, struct buf *out)
+{
+    buf_puts(out, "usage: patchcord-relay COMMAND [OPTIONS]\n\n");
+    for (size_t i = 0; i < LENGTH_OF(commands); i++)
+        if (!group || is_group(group, commands[i]))
+            buf_printf(out, "  %-14s %s\n", commands[i]->name, commands[i]->summary);
+    buf_puts(out, "\npatchcord-relay COMMAND --help tells more about one, patchcord-relay --version which "
+                  "version this is.\n");
+}
+
+static int overview(FILE *stream, int code, const char *group)
+{
+    struct buf text = {0};
+    write_overview(group, &text);
+    const int written = fputs(buf_text(&text), stream);
+    buf_free(&text);
+    return written < 0 || fflush(stream) != 0 ? EXIT_FAILURE : code;
+}
+
+/* How many words of the command line name that command; 0: they do not. */
+static int matches(const struct command *command, int argc, char **argv)
+{
+    if (strcmp(command->name, argv[0]) == 0)
+        return 1;
+    if (argc < 2)
+        return 0;
+    char *two = xasprintf("%s %s", argv[0], argv[1]);
+    const bool same = strcmp(command->name, two) == 0;
+    free(two);
+    return same ? 2 : 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2)
+        return overview(stderr, EXIT_USAGE, NULL);
+    if (strcmp(argv[1], "--version") == 0)
+        return puts("patchcord-relay " PATCHCORD_VERSION) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)
+        return overview(stdout, EXIT_SUCCESS, NULL);
+    for (size_t i = 0; i < LENGTH_OF(commands); i++) {
+        const int words = matches(commands[i], argc - 1, argv + 1);
+        if (words > 0)
+            return command_main(commands[i], argc - words, argv + words);
+    }
+    for (size_t i = 0; i < LENGTH_OF(commands); i++) {
+        const bool wants_help = argc > 2 && strcmp(argv[2], "--help") == 0;
+        if (is_group(argv[1], commands[i]))
+            return overview(wants_help ? stdout : stderr, wants_help ? EXIT_SUCCESS : EXIT_USAGE, argv[1]);
+    }
+    (void)fprintf(stderr, "patchcord-relay: there is no command '%s'\n", argv[1]);
+    return overview(stderr, EXIT_USAGE, NULL);
+}
