@@ -21,6 +21,9 @@ struct relay {
     const struct routes *routes;
 };
 
+/* The longest message, in code points. */
+enum { CONTENT_MAX_CHARACTERS = 50000 };
+
 /* How many event streams of one kind an agent may have open at the same time. */
 enum { STREAMS_PER_AGENT = 16 };
 

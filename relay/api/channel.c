@@ -10,7 +10,6 @@
 #include "../auth/authenticator.h"
 #include "../http/parking.h"
 #include "../relay.h"
-#include "../tools/tool.h"
 #include "api.h"
 #include "json_body.h"
 
@@ -161,10 +160,10 @@ static bool read_content(struct exchange *ex, struct json_object *body, const ch
         return false;
     }
     const size_t characters = utf8_count(*content, *len);
-    if (characters <= TOOL_CONTENT_MAX)
+    if (characters <= CONTENT_MAX_CHARACTERS)
         return true;
     char *message =
-        xasprintf("content has %zu characters, at most %d are allowed", characters, TOOL_CONTENT_MAX);
+        xasprintf("content has %zu characters, at most %d are allowed", characters, CONTENT_MAX_CHARACTERS);
     refuse(ex, 400, message);
     free(message);
     return false;

@@ -13,6 +13,7 @@
 
 enum { OPTION_ENV_FILE = 256, OPTION_HELP, OPTION_OWN };
 
+PRINTF_LIKE(3, 0)
 static int complain(const struct command *command, int code, const char *format, va_list args)
 {
     struct buf text = {0};

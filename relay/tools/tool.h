@@ -11,7 +11,7 @@
 #include "../store/store.h"
 
 /* The most messages that one offer hands out, and characters (code points) that a message may have. */
-enum { TOOL_OFFER_MAX_MESSAGES = 20, TOOL_CONTENT_MAX = 50000 };
+enum { TOOL_OFFER_MAX_MESSAGES = 20, TOOL_CONTENT_MAX = CONTENT_MAX_CHARACTERS };
 
 struct tool_call {
     struct relay *relay;
