@@ -76,6 +76,11 @@ char *relay_token(struct relay_process *relay, const char *address);
 /* True where the relay's log has that text. */
 bool relay_log_has(struct relay_process *relay, const char *text);
 
+/* The value of a metric without labels; -1 where there is none. */
+int64_t relay_metric(const struct relay_process *relay, const char *name);
+/* Polls until so many requests are parked at the relay; false after 20 s. */
+bool relay_await_parked(const struct relay_process *relay, int64_t count);
+
 /* ---- HTTP ---- */
 struct http_reply {
     int status; /* 0: no answer */

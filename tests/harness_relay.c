@@ -18,7 +18,7 @@
 #include "../common/mcp.h"
 #include "harness_process.h"
 
-enum { HTTP_TIMEOUT_S = 120, LOG_MAX = 8 << 20 };
+enum { PARK_MS = 20 * 1000, HTTP_TIMEOUT_S = 120, LOG_MAX = 8 << 20 };
 
 /* ---- relays ---- */
 
@@ -208,6 +208,36 @@ char *relay_token(struct relay_process *relay, const char *address)
     program_result_free(&result);
     free(data);
     return token;
+}
+
+int64_t relay_metric(const struct relay_process *relay, const char *name)
+{
+    struct http_reply reply;
+    char *url = xasprintf("%s/metrics", relay->url), *line = xasprintf("\n%s ", name);
+    http_call("GET", url, NULL, NULL, &reply);
+    const char *at = strstr(buf_text(&reply.body), line);
+    int64_t value = at ? strtoll(at + strlen(line), NULL, 10) : -1;
+    http_reply_free(&reply);
+    free(url);
+    free(line);
+    return value;
+}
+
+struct parked_state {
+    const struct relay_process *relay;
+    int64_t count;
+};
+
+static bool are_parked(void *arg)
+{
+    const struct parked_state *state = arg;
+    return relay_metric(state->relay, "patchcord_parked_waits") == state->count;
+}
+
+bool relay_await_parked(const struct relay_process *relay, int64_t count)
+{
+    struct parked_state state = {.relay = relay, .count = count};
+    return poll_until(are_parked, &state, harness_patience(PARK_MS));
 }
 
 /* ---- HTTP ---- */

@@ -84,22 +84,10 @@ static struct agent agent_start(struct relay_process *relay, const char *name)
     return agent;
 }
 
-static bool is_parked(void *arg)
-{
-    const struct relay_process *relay = arg;
-    struct http_reply reply;
-    char *url = xasprintf("%s/metrics", relay->url);
-    http_call("GET", url, NULL, NULL, &reply);
-    bool parked = strstr(buf_text(&reply.body), "\npatchcord_parked_waits 1\n") != NULL;
-    http_reply_free(&reply);
-    free(url);
-    return parked;
-}
-
 static int64_t agent_wait(struct relay_process *relay, const struct agent *agent)
 {
     int64_t call = bridge_call_begin(agent->bridge, "wait_for_message", "{\"timeout_seconds\":60}");
-    must(poll_until(is_parked, relay, ANSWER_MS), "the wait has to park at the relay", "it did not");
+    must(relay_await_parked(relay, 1), "the wait has to park at the relay", "it did not");
     show(agent->name, "waits for a message");
     return call;
 }

@@ -369,18 +369,6 @@ START_TEST(wait_runs_out_with_3)
 }
 END_TEST
 
-static bool is_parked(void *arg)
-{
-    (void)arg;
-    struct http_reply reply;
-    char *url = xasprintf("%s/metrics", relay->url);
-    http_call("GET", url, NULL, NULL, &reply);
-    bool parked = strstr(buf_text(&reply.body), "\npatchcord_parked_waits 1\n") != NULL;
-    http_reply_free(&reply);
-    free(url);
-    return parked;
-}
-
 /* Starts `patchcord VERB OPTION` as backend and returns once it is parked at the relay. */
 static struct program *parked(const char *verb, const char *option)
 {
@@ -389,7 +377,7 @@ static struct program *parked(const char *verb, const char *option)
         (const char *const[]){"patchcord", verb, option, NULL}, (const char *const[]){url, bearer, NULL});
     free(url);
     free(bearer);
-    ck_assert(poll_until(is_parked, NULL, ANSWER_MS));
+    ck_assert(relay_await_parked(relay, 1));
     return program;
 }
 
@@ -465,7 +453,6 @@ static const struct {
     {"send backend", "content is missing"},
     {"send backend hello again", "again"},
     {"send --thread", "--thread needs a value"},
-    {"send --thread NO/SLUG backend hello", "thread"},
     {"reply", "message_id is missing"},
     {"wait --timeout soon", "soon"},
     {"wait --timeout 0", "timeout_seconds"},
@@ -508,6 +495,8 @@ START_TEST(errors_are_1_and_say_what_to_do)
     err_has("backend");
     ck_assert_uint_eq(result.out.len, 0);
     ck_assert_int_eq(run(frontend, "send backend@elsewhere hello"), 1);
+    ck_assert_int_eq(run(frontend, "send --thread NO/SLUG backend hello"), 1);
+    err_has("thread");
     ck_assert_int_eq(run(frontend, "reply 0192f0c1-0000-7000-8000-000000000000 hello"), 1);
     ck_assert_int_eq(run(NULL, "inbox"), 1);
     err_has("PATCHCORD_TOKEN");
