@@ -43,9 +43,15 @@ documented docs/protocol.md "$work/tools" "the tool or argument"
 grep -oE '"/[a-z][A-Za-z0-9/._-]*"' relay/routes.c | tr -d '"' | sort -u >"$work/endpoints"
 documented docs/protocol.md "$work/endpoints" "the endpoint"
 
-grep -ohE '\.name = "[a-z-]+"' bridge/cmd/*.c | sed 's/.*"\(.*\)"/patchcord \1/' >"$work/bridge_commands"
+# commands PROGRAM FILE...: the rows of its commands.
+commands() {
+    program=$1
+    shift
+    grep -hA 3 '^const struct [a-z_]*command [a-z_]* = {' "$@" | sed -n "s/.*\.name = \"\([^\"]*\)\".*/$program \1/p"
+}
+commands patchcord bridge/cmd/*.c bridge/*.c >"$work/bridge_commands"
 documented docs/client-setup.md "$work/bridge_commands" "the command"
-grep -ohE '\.name = "[a-z-]+"' relay/cmd/*.c | sed 's/.*"\(.*\)"/patchcord-relay \1/' >"$work/relay_commands"
+commands patchcord-relay relay/cmd/*.c >"$work/relay_commands"
 documented docs/deployment.md "$work/relay_commands" "the command"
 
 # Every setting that the example file shows is one.
@@ -77,7 +83,7 @@ helped() {
 }
 
 # Each use of our programs in an example, one a line: program, command, and then its options.
-cat "$work"/example-*.sh | sed -e ':join' -e '/\\$/{N;s/\\\n//;bjoin' -e '}' | tr ';|&' '\n\n\n' |
+cat "$work"/example-*.sh | sed -e ':join' -e '/\\$/{N;s/\\\n//;bjoin' -e '}' | sed 's/[;|&]/\n/g' |
     sed -nE 's/#.*//; s/^.*(^|[ (])(patchcord(-relay)?) +([a-z-]+)(.*)$/\2 \4 \5/p' >"$work/uses"
 while read -r used command rest <&3; do
     help=$(helped "$used" "$command")
