@@ -10,7 +10,7 @@ dry_run=
 usage() {
     cat <<'TEXT'
 usage: ./install.sh [--prefix DIR] [--dry-run]
-       ./install.sh --deps [build|test] [--dry-run]
+       ./install.sh --deps [build|test|static] [--dry-run]
 
 Without --deps: builds both programs (installing first what the build needs) and puts patchcord and patchcord-relay into
 DIR/bin.
@@ -18,6 +18,7 @@ DIR/bin.
   --prefix DIR   where to install (default: ~/.local)
   --deps build   only installs what building and the demo need (compiler, libraries)
   --deps test    only installs what the tests need beyond that (clang, npm, nginx, ...)
+  --deps static  only installs what `make static` needs beyond it
   --dry-run      only shows the commands that would be run
   --help         this text
 
@@ -57,6 +58,8 @@ test  command:shellcheck   shellcheck           ShellCheck          shellcheck  
 test  command:npm          npm                  nodejs-npm          npm               npm
 test  command:nginx        nginx-light          nginx               nginx             nginx
 test  command:valgrind     valgrind             valgrind            valgrind          valgrind
+static command:dpkg-source dpkg-dev             -                   -                 -
+static library:libssl      libssl-dev           -                   -                 -
 TABLE
 }
 
@@ -142,7 +145,7 @@ while [ $# -gt 0 ]; do
     --prefix=*) prefix=${1#*=} ;;
     --deps)
         deps=build
-        case ${2:-} in build | test) deps=$2 && shift ;; esac
+        case ${2:-} in build | test | static) deps=$2 && shift ;; esac
         ;;
     --dry-run) dry_run=yes ;;
     --help | -h)
@@ -168,8 +171,8 @@ case $deps in
     esac
     ;;
 build) install_deps build ;;
-test)
+*)
     install_deps build
-    install_deps test
+    install_deps "$deps"
     ;;
 esac
