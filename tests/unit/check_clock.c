@@ -38,6 +38,34 @@ START_TEST(times_are_written)
 }
 END_TEST
 
+START_TEST(times_are_read_again)
+{
+    static const struct {
+        const char *text;
+        int64_t ms;
+    } rows[] = {
+        {"1970-01-01T00:00:00.000+00:00", 0},
+        {"1970-01-01T00:00:00Z", 0},
+        {"2026-03-07T07:13:34.849+00:00", INT64_C(1772867614849)},
+        {"2026-03-07T08:13:34.849+01:00", INT64_C(1772867614849)},
+        {"2026-03-07T01:43:34.849-05:30", INT64_C(1772867614849)},
+        {"2026-03-07T07:13:34.8499999Z", INT64_C(1772867614849)},
+        {"2026-03-07T07:13:34.8Z", INT64_C(1772867614800)},
+        {"1969-12-31T23:59:59Z", -1},
+        {"2026-03-07T07:13:34", -1},
+        {"2026-03-07 07:13:34Z", -1},
+        {"2026-03-07T07:13:34+1:00", -1},
+        {"2026-03-07T07:13:34+01:0x", -1},
+        {"2026-03-07T07:13:34Zulu", -1},
+        {"yesterday", -1},
+        {"", -1},
+    };
+    for (size_t i = 0; i < LENGTH_OF(rows); i++)
+        ck_assert_msg(clock_parse_rfc3339(rows[i].text) == rows[i].ms, "%s: %lld", rows[i].text,
+            (long long)clock_parse_rfc3339(rows[i].text));
+}
+END_TEST
+
 START_TEST(ages_are_told)
 {
     static const struct {
@@ -111,6 +139,7 @@ int main(void)
     Suite *suite = unit_suite("clock", &tests);
     tcase_add_test(tests, wall_time_can_be_shifted);
     tcase_add_test(tests, times_are_written);
+    tcase_add_test(tests, times_are_read_again);
     tcase_add_test(tests, ages_are_told);
     tcase_add_test(tests, durations_are_read);
     return run_unit(suite);

@@ -1,9 +1,8 @@
 /* Server-sent events from bytes, however they are cut. */
-#include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "../../bridge/event_stream.h"
+#include "unit.h"
 
 static void note(void *arg, const char *name, const struct buf *data)
 {
@@ -96,16 +95,11 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("event_stream");
-    TCase *tcase = tcase_create("event_stream");
-    tcase_add_test(tcase, fields_make_events);
-    tcase_add_test(tcase, comments_and_line_ends);
-    tcase_add_test(tcase, long_input_is_cut_and_not_kept);
-    tcase_add_test(tcase, a_restart_keeps_the_id_alone);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    TCase *tests;
+    Suite *suite = unit_suite("event_stream", &tests);
+    tcase_add_test(tests, fields_make_events);
+    tcase_add_test(tests, comments_and_line_ends);
+    tcase_add_test(tests, long_input_is_cut_and_not_kept);
+    tcase_add_test(tests, a_restart_keeps_the_id_alone);
+    return run_unit(suite);
 }

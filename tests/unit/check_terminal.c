@@ -1,9 +1,8 @@
 /* What commands print: nothing that a terminal would act upon. */
-#include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "../../bridge/cmd/terminal.h"
+#include "unit.h"
 
 /* U+0085, U+009B, U+202E, U+2028: the compiler takes the first two by their bytes alone. */
 #define NEL "\xc2\x85"
@@ -79,16 +78,11 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("terminal");
-    TCase *tcase = tcase_create("terminal");
-    tcase_add_test(tcase, text_shows_controls);
-    tcase_add_test(tcase, a_word_has_no_lines);
-    tcase_add_test(tcase, every_line_is_fenced);
-    tcase_add_test(tcase, json_is_escaped_and_intact);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    TCase *tests;
+    Suite *suite = unit_suite("terminal", &tests);
+    tcase_add_test(tests, text_shows_controls);
+    tcase_add_test(tests, a_word_has_no_lines);
+    tcase_add_test(tests, every_line_is_fenced);
+    tcase_add_test(tests, json_is_escaped_and_intact);
+    return run_unit(suite);
 }
