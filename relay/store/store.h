@@ -1,11 +1,13 @@
-/* store.h: what the relay remembers, as atomic domain operations. No other part of the relay knows a database.
+/* store.h: what the relay remembers, as atomic domain operations. No other part of the relay knows a
+ * database.
  *
- * An operation either happened whole or not at all, and when it returns STORE_DONE for something that must last
- * (send, reply, unsend, tokens, bans) it is on disk. Ids are UUID text; times are wall-clock milliseconds of the store.
+ * An operation either happened whole or not at all, and when it returns STORE_DONE for something that must
+ * last (send, reply, unsend, tokens, bans) it is on disk. Ids are UUID text; times are wall-clock
+ * milliseconds of the store.
  *
- * Names of agents are taken as they are stored: callers normalise new ones (ident.h). Everything in a result is owned by
- * that result and freed by its _free; a result that was never filled is zeroed and safe to free. Every function may be
- * called from any thread and blocks until it is done. */
+ * Names of agents are taken as they are stored: callers normalise new ones (ident.h). Everything in a result
+ * is owned by that result and freed by its _free; a result that was never filled is zeroed and safe to free.
+ * Every function may be called from any thread and blocks until it is done. */
 #ifndef RELAY_STORE_STORE_H
 #define RELAY_STORE_STORE_H
 
@@ -57,7 +59,7 @@ struct store_message {
     char *thread;              /* slug; NULL for none */
     bool thread_resolved;
     enum message_status status;
-    bool is_leased;  /* handed out, not yet acknowledged */
+    bool is_leased;   /* handed out, not yet acknowledged */
     unsigned attempt; /* how often it was offered, this time included; 0: never */
     /* 0 where it did not happen */
     int64_t sent_ms, offered_ms, read_ms, replied_ms, deferred_ms, unsent_ms, expired_ms;
@@ -72,9 +74,9 @@ void store_messages_free(struct store_messages *messages);
 struct store_agent {
     char *namespace_id, *agent;
     char *display_name, *machine_name, *client_type, *platform; /* NULL where unknown */
-    int64_t last_seen_ms; /* 0: never */
-    int64_t pending, deferred;  /* counts; only filled by store_stats */
-    int64_t oldest_pending_ms;  /* sent at; 0: none; only filled by store_stats */
+    int64_t last_seen_ms;                                       /* 0: never */
+    int64_t pending, deferred;                                  /* counts; only filled by store_stats */
+    int64_t oldest_pending_ms; /* sent at; 0: none; only filled by store_stats */
 };
 
 struct store_agents {
@@ -97,9 +99,9 @@ struct store_caller {
 };
 
 struct store_send {
-    const char *message_id; /* the caller's id of this send; NULL: the store makes one */
-    const char *const *recipients; /* in the caller's namespace, distinct, at least one; the caller itself is allowed
-                                      (stored deferred) */
+    const char *message_id;        /* the caller's id of this send; NULL: the store makes one */
+    const char *const *recipients; /* in the caller's namespace, distinct, at least one; the caller itself is
+                                      allowed (stored deferred) */
     size_t recipients_count;
     const char *content; /* valid UTF-8 */
     size_t content_len;
@@ -117,7 +119,7 @@ struct store_send_result {
     enum store_refusal refusal;
     struct store_sent *sent; /* one for each recipient, in the order given */
     size_t sent_count;
-    bool repeat; /* the same send was stored before: this is the first result again */
+    bool repeat;      /* the same send was stored before: this is the first result again */
     char *refused_to; /* UNKNOWN_RECIPIENT, QUEUE_FULL: which recipient */
     char **names;     /* UNKNOWN_RECIPIENT, by name */
     size_t names_count;
@@ -131,11 +133,11 @@ MUST_CHECK enum store_status store_send(struct store *s, const struct store_call
     const struct store_send *send, struct store_send_result *result);
 
 struct store_offer {
-    const char *lease;     /* the caller's UUID for this offer; NULL: show without taking */
-    size_t max_messages;   /* > 0 */
-    size_t max_bytes;      /* of content; one message is always shown. Each counts OFFER_OVERHEAD_BYTES more */
-    bool with_context;     /* inbox: deferred messages and agents too */
-    bool all_agents;       /* agents: those long away as well */
+    const char *lease;   /* the caller's UUID for this offer; NULL: show without taking */
+    size_t max_messages; /* > 0 */
+    size_t max_bytes;    /* of content; one message is always shown. Each counts OFFER_OVERHEAD_BYTES more */
+    bool with_context;   /* inbox: deferred messages and agents too */
+    bool all_agents;     /* agents: those long away as well */
     int64_t active_since_ms; /* agents: seen at or after; ignored with all_agents */
 };
 enum { OFFER_OVERHEAD_BYTES = 120 };
@@ -145,21 +147,21 @@ struct store_offer_result {
     int64_t more;                   /* pending and on offer, not in messages */
     int64_t in_delivery;            /* leased under another lease */
     int64_t next_lease_end_ms;      /* when the earliest of those ends; 0: none */
-    struct store_messages deferred; /* with_context: oldest first, at most max_messages, within the bytes left (at least
-                                       one) */
+    struct store_messages deferred; /* with_context: oldest first, at most max_messages, within the bytes left
+                                       (at least one) */
     int64_t deferred_total;
     struct store_agents agents; /* with_context: last seen first */
 };
 void store_offer_result_free(struct store_offer_result *result);
 
-/* Leases the caller's oldest pending messages to the lease id. The same lease id again gives the same messages (those not
- * acknowledged since) and renews it. */
+/* Leases the caller's oldest pending messages to the lease id. The same lease id again gives the same
+ * messages (those not acknowledged since) and renews it. */
 MUST_CHECK enum store_status store_offer(struct store *s, const struct store_caller *caller,
     const struct store_offer *offer, struct store_offer_result *result);
 
-/* Marks messages of the caller as read (ids, whatever their lease's state), and where release is set makes what else the
- * lease holds pending again, as if that offer had not been (lease may be NULL without release). *released (may be NULL) is
- * how many messages went back. */
+/* Marks messages of the caller as read (ids, whatever their lease's state), and where release is set makes
+ * what else the lease holds pending again, as if that offer had not been (lease may be NULL without release).
+ * *released (may be NULL) is how many messages went back. */
 MUST_CHECK enum store_status store_ack(struct store *s, const struct store_caller *caller, const char *lease,
     const char *const *ids, size_t ids_count, bool release, int64_t *released);
 
@@ -182,13 +184,15 @@ struct store_reply_result {
 };
 void store_reply_result_free(struct store_reply_result *result);
 
-/* ABSENT: no such message for the caller. A reply is an ack of what it replies to, and inherits its thread. */
+/* ABSENT: no such message for the caller. A reply is an ack of what it replies to, and inherits its thread.
+ */
 MUST_CHECK enum store_status store_reply(struct store *s, const struct store_caller *caller,
     const struct store_reply *reply, struct store_reply_result *result);
 
-/* Takes back a message (or, by its group id, each of several) that the caller sent and that was never offered. */
-MUST_CHECK enum store_status store_unsend(struct store *s, const struct store_caller *caller, const char *message_id,
-    enum store_refusal *refusal);
+/* Takes back a message (or, by its group id, each of several) that the caller sent and that was never
+ * offered. */
+MUST_CHECK enum store_status store_unsend(
+    struct store *s, const struct store_caller *caller, const char *message_id, enum store_refusal *refusal);
 
 struct store_recall {
     size_t limit;
@@ -202,15 +206,15 @@ struct store_recall {
 MUST_CHECK enum store_status store_recall(struct store *s, const struct store_caller *caller,
     const struct store_recall *recall, struct store_messages *result);
 
-/* GET /api/inbox: the caller's messages of one status, newest first; count_only leaves messages empty. *count: how many
- * rows, at most limit. Changes nothing. */
-MUST_CHECK enum store_status store_inbox(struct store *s, const struct store_caller *caller, enum message_status status,
-    size_t limit, bool count_only, struct store_messages *result, int64_t *count);
+/* GET /api/inbox: the caller's messages of one status, newest first; count_only leaves messages empty.
+ * *count: how many rows, at most limit. Changes nothing. */
+MUST_CHECK enum store_status store_inbox(struct store *s, const struct store_caller *caller,
+    enum message_status status, size_t limit, bool count_only, struct store_messages *result, int64_t *count);
 
-/* Messages to the caller with a seq over after_seq, oldest first, content left out (NULL), at most limit. *newest: the
- * store's last seq for this caller, also when nothing was found. */
-MUST_CHECK enum store_status store_events(struct store *s, const struct store_caller *caller, int64_t after_seq,
-    size_t limit, struct store_messages *result, int64_t *newest);
+/* Messages to the caller with a seq over after_seq, oldest first, content left out (NULL), at most limit.
+ * *newest: the store's last seq for this caller, also when nothing was found. */
+MUST_CHECK enum store_status store_events(struct store *s, const struct store_caller *caller,
+    int64_t after_seq, size_t limit, struct store_messages *result, int64_t *newest);
 
 /* Applies the caller's acks and presence alone. */
 MUST_CHECK enum store_status store_touch(struct store *s, const struct store_caller *caller);
@@ -230,15 +234,16 @@ struct store_tokens {
 void store_tokens_free(struct store_tokens *tokens);
 
 /* The active, unexpired token of that hash; ABSENT otherwise. Frees with store_tokens_free (one item). */
-MUST_CHECK enum store_status store_token_find(struct store *s, const char hash[static SHA256_HEX_SIZE],
-    struct store_tokens *result);
-MUST_CHECK enum store_status store_token_add(struct store *s, const struct store_token *token,
-    enum store_refusal *refusal);
+MUST_CHECK enum store_status store_token_find(
+    struct store *s, const char hash[static SHA256_HEX_SIZE], struct store_tokens *result);
+MUST_CHECK enum store_status store_token_add(
+    struct store *s, const struct store_token *token, enum store_refusal *refusal);
 MUST_CHECK enum store_status store_token_list(struct store *s, struct store_tokens *result);
-/* Ends tokens at expires_ms (0: at once, and inactive): by a hash or an unambiguous prefix of one, or of an agent. Pass
- * NULL for what is not meant. *count: how many. ABSENT where none matched, REFUSED where a prefix fits several. */
-MUST_CHECK enum store_status store_token_end(struct store *s, const char *hash_prefix, const char *namespace_id,
-    const char *agent, int64_t expires_ms, int64_t *count);
+/* Ends tokens at expires_ms (0: at once, and inactive): by a hash or an unambiguous prefix of one, or of an
+ * agent. Pass NULL for what is not meant. *count: how many. ABSENT where none matched, REFUSED where a prefix
+ * fits several. */
+MUST_CHECK enum store_status store_token_end(struct store *s, const char *hash_prefix,
+    const char *namespace_id, const char *agent, int64_t expires_ms, int64_t *count);
 
 /* ---- bans: token_hash → until when ---- */
 
@@ -253,22 +258,23 @@ MUST_CHECK enum store_status store_ban_list(struct store *s, struct store_ban **
 /* ---- housekeeping ---- */
 
 struct store_cleanup_result {
-    int64_t expired;   /* messages that passed the retention now */
-    int64_t notices;   /* notices sent for those nobody had read */
-    int64_t deleted;   /* tombstones removed */
-    int64_t offline;   /* agents whose presence went stale */
+    int64_t expired;              /* messages that passed the retention now */
+    int64_t notices;              /* notices sent for those nobody had read */
+    int64_t deleted;              /* tombstones removed */
+    int64_t offline;              /* agents whose presence went stale */
     struct store_agents notified; /* who got a notice: wake them */
 };
 void store_cleanup_result_free(struct store_cleanup_result *result);
-/* Expires messages older than max_age_ms, removes tombstones of twice that age, ends what else ran out. dry_run only counts. */
-MUST_CHECK enum store_status store_cleanup(struct store *s, int64_t max_age_ms, int64_t active_window_ms, bool dry_run,
-    struct store_cleanup_result *result);
+/* Expires messages older than max_age_ms, removes tombstones of twice that age, ends what else ran out.
+ * dry_run only counts. */
+MUST_CHECK enum store_status store_cleanup(struct store *s, int64_t max_age_ms, int64_t active_window_ms,
+    bool dry_run, struct store_cleanup_result *result);
 
 struct store_stats {
-    int64_t by_status[4];  /* indexed by message_status */
+    int64_t by_status[4]; /* indexed by message_status */
     int64_t leased, unsent, expired;
     int64_t bans;
-    int64_t oldest_pending_ms; /* sent at; 0: none */
+    int64_t oldest_pending_ms;  /* sent at; 0: none */
     struct store_agents agents; /* every agent with an active token, with counts */
 };
 void store_stats_free(struct store_stats *stats);
@@ -283,15 +289,15 @@ MUST_CHECK bool store_backup(struct store *s, const char *folder, struct buf *wh
 /* ---- life ---- */
 
 enum store_role {
-    STORE_ROLE_RELAY,   /* serves: takes the single-relay lock, migrates */
-    STORE_ROLE_ADMIN,   /* a command beside a serving relay: migrates only where no relay serves */
+    STORE_ROLE_RELAY, /* serves: takes the single-relay lock, migrates */
+    STORE_ROLE_ADMIN, /* a command beside a serving relay: migrates only where no relay serves */
 };
 
 struct store_options {
     const char *data_dir;
     enum store_role role;
-    /* Called on a store thread after somebody else than this struct store changed what is stored (an administrator's
-     * command, another relay): forget what was cached, look again. May be NULL. */
+    /* Called on a store thread after somebody else than this struct store changed what is stored (an
+     * administrator's command, another relay): forget what was cached, look again. May be NULL. */
     void (*changed)(void *arg);
     void *changed_arg;
 };
@@ -303,7 +309,9 @@ void store_close(struct store *s);
 /* Applies migrations that are missing. *applied: how many. False: why has one line. */
 MUST_CHECK bool store_migrate(struct store *s, int *applied, struct buf *why);
 
-/* Latency of every operation, reported here when set (seconds are for metrics): called after each, any thread. */
-void store_observe(struct store *s, void (*observe)(const char *operation, int64_t micros, enum store_status status));
+/* Latency of every operation, reported here when set (seconds are for metrics): called after each, any
+ * thread. */
+void store_observe(
+    struct store *s, void (*observe)(const char *operation, int64_t micros, enum store_status status));
 
 #endif

@@ -1,0 +1,77 @@
+/* What rides along with every call: acknowledgements and presence. And the calls that are nothing else. */
+#include "sqlite_store.h"
+
+bool sqlite_caller_writes(const struct store_caller *caller)
+{
+    return caller->acks_count > 0 || caller->presence;
+}
+
+static bool apply_acks(struct db *db, const struct store_caller *caller, const char *const *ids, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!db_run(db, STATEMENT_ACK, db_text(caller->namespace_id), db_text(caller->agent), db_text(ids[i]),
+                DB_INT(db->now_ms)))
+            return false;
+    }
+    return true;
+}
+
+bool sqlite_apply_caller(struct db *db, const struct store_caller *caller)
+{
+    if (!apply_acks(db, caller, caller->acks, caller->acks_count))
+        return false;
+    const struct store_presence *p = caller->presence;
+    return !p || db_run(db, STATEMENT_PRESENCE, db_text(caller->namespace_id), db_text(caller->agent),
+                     DB_INT(db->now_ms), db_text(p->display_name), db_text(p->machine_name),
+                     db_text(p->client_type), db_text(p->platform), db_text(p->user_agent),
+                     db_text(p->request_host));
+}
+
+static enum store_status touch_run(struct db *db, void *arg)
+{
+    return sqlite_apply_caller(db, arg) ? STORE_DONE : STORE_FAULT;
+}
+
+enum store_status sqlite_touch(struct store *s, const struct store_caller *caller)
+{
+    if (!sqlite_caller_writes(caller))
+        return STORE_DONE;
+    struct store_caller job = *caller;
+    struct write write = {.run = touch_run, .job = &job};
+    return writer_submit(sqlite_store(s)->writer, &write);
+}
+
+struct ack_job {
+    const struct store_caller *caller;
+    const char *lease;
+    const char *const *ids;
+    size_t ids_count;
+    int64_t released;
+};
+
+static enum store_status ack_run(struct db *db, void *arg)
+{
+    struct ack_job *job = arg;
+    if (!sqlite_apply_caller(db, job->caller) || !apply_acks(db, job->caller, job->ids, job->ids_count))
+        return STORE_FAULT;
+    if (!job->lease)
+        return STORE_DONE;
+    if (!db_run(db, STATEMENT_LEASE_RELEASE, db_text(job->caller->namespace_id), db_text(job->caller->agent),
+            db_text(job->lease)))
+        return STORE_FAULT;
+    job->released = db_changes(db);
+    return STORE_DONE;
+}
+
+enum store_status sqlite_ack(struct store *s, const struct store_caller *caller, const char *lease,
+    const char *const *ids, size_t ids_count, bool release, int64_t *released)
+{
+    struct ack_job job = {
+        .caller = caller, .lease = release ? lease : NULL, .ids = ids, .ids_count = ids_count};
+    if (!job.lease && ids_count == 0 && !sqlite_caller_writes(caller))
+        return STORE_DONE;
+    struct write write = {.run = ack_run, .job = &job};
+    const enum store_status status = writer_submit(sqlite_store(s)->writer, &write);
+    *released = job.released;
+    return status;
+}

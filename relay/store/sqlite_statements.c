@@ -1,0 +1,240 @@
+#include "sqlite_statements.h"
+
+/* What sqlite_message.c reads, in this order. */
+#define MESSAGE_COLUMNS                                                                                      \
+    "m.id, m.seq, m.namespace_id, m.from_agent, m.to_agent, m.reply_to, m.thread_id, t.slug, t.resolved_at," \
+    " m.status, m.lease_until, m.attempts, m.created_at, m.offered_at, m.delivered_at, m.replied_at,"        \
+    " m.deferred_at, m.unsent_at, m.expired_at"
+#define WITH_CONTENT    ", m.content"
+#define WITHOUT_CONTENT ", null"
+#define FROM_MESSAGES   " from agent_messages m left join agent_threads t on t.id = m.thread_id"
+
+/* Each in the words of the partial index that serves it. */
+#define IS_LIVE     "unsent_at is null and expired_at is null"
+#define IS_PENDING  "status = 'pending' and " IS_LIVE
+#define IS_DEFERRED "status = 'deferred' and " IS_LIVE
+
+#define TOKEN_COLUMNS                                                                                        \
+    "token_hash, namespace_id, agent_id, label, active, created_at, expires_at, last_used_at"
+
+/* The caller's own side of recall: ?1 namespace, ?2 caller, ?3 from, ?4 thread, ?5 later than, ?6 limit. */
+#define RECALL_FILTERS                                                                                       \
+    " and m.expired_at is null and (?3 is null or m.from_agent = ?3)"                                        \
+    " and (?4 is null or t.slug = ?4 or m.thread_id = ?4) and m.seq > ?5"
+#define RECALL_BOTH_SIDES                                                                                    \
+    "select " MESSAGE_COLUMNS WITH_CONTENT FROM_MESSAGES                                                     \
+    " where m.namespace_id = ?1 and m.to_agent = ?2 and m.unsent_at is null" RECALL_FILTERS " union all "    \
+    "select " MESSAGE_COLUMNS WITH_CONTENT FROM_MESSAGES                                                     \
+    " where m.namespace_id = ?1 and m.from_agent = ?2 and m.to_agent <> ?2" RECALL_FILTERS
+/* ?7 is the full-text query; cross join keeps the search outermost. */
+#define SEARCH                                                                                               \
+    "select " MESSAGE_COLUMNS WITH_CONTENT                                                                   \
+    " from message_words w cross join agent_messages m on m.seq = w.rowid"                                   \
+    " left join agent_threads t on t.id = m.thread_id"                                                       \
+    " where w.message_words match ?7 and m.namespace_id = ?1"                                                \
+    " and (m.from_agent = ?2 or (m.to_agent = ?2 and m.unsent_at is null))" RECALL_FILTERS
+
+/* Messages past the retention (?1) whose sender is told: the sender still exists at ?2. */
+#define EXPIRES "created_at <= ?1 and " IS_LIVE
+#define SENDER_IS_TOLD                                                                                       \
+    "status in ('pending', 'deferred') and is_notice = 0 and exists (select 1 from bearer_tokens b"          \
+    " where b.namespace_id = m.namespace_id and b.agent_id = m.from_agent and b.active = 1"                  \
+    " and (b.expires_at is null or b.expires_at > ?2))"
+/* ?1: the age of what is removed was reached before; ?2: it was a tombstone for a whole retention. */
+#define IS_OLD_TOMBSTONE                                                                                     \
+    "(unsent_at is not null or expired_at is not null) and created_at <= ?1"                                 \
+    " and (unsent_at is null or unsent_at <= ?2) and (expired_at is null or expired_at <= ?2)"
+
+const char *const statement_sql[STATEMENT_COUNT] = {
+    [STATEMENT_BEGIN_READ] = "begin",
+    [STATEMENT_BEGIN_WRITE] = "begin immediate",
+    [STATEMENT_COMMIT] = "commit",
+    [STATEMENT_SAVEPOINT] = "savepoint operation",
+    [STATEMENT_RELEASE] = "release operation",
+    [STATEMENT_ROLLBACK_TO] = "rollback to operation",
+    [STATEMENT_DATA_VERSION] = "pragma data_version",
+    [STATEMENT_NEWEST_SEQ] = "select coalesce(max(seq), 0) from agent_messages",
+
+    /* ---- who calls ---- */
+    [STATEMENT_ACK] = "update agent_messages set status = 'read', delivered_at = coalesce(delivered_at, ?4),"
+                      " lease_id = null, lease_until = null"
+                      " where id = ?3 and namespace_id = ?1 and to_agent = ?2 and " IS_PENDING,
+    [STATEMENT_PRESENCE] =
+        "insert into agent_registry (namespace_id, agent_id, status, last_seen, display_name, machine_name,"
+        " client_type, platform, user_agent, request_host) values (?1, ?2, 'online', ?3, ?4, ?5, ?6, ?7, ?8, "
+        "?9)"
+        " on conflict do update set status = 'online', last_seen = max(last_seen, excluded.last_seen),"
+        " display_name = coalesce(excluded.display_name, display_name),"
+        " machine_name = coalesce(excluded.machine_name, machine_name),"
+        " client_type = coalesce(excluded.client_type, client_type), platform = coalesce(excluded.platform, "
+        "platform),"
+        " user_agent = coalesce(excluded.user_agent, user_agent),"
+        " request_host = coalesce(excluded.request_host, request_host)",
+    [STATEMENT_AGENT_LOOK_UP] =
+        "select exists (select 1 from bearer_tokens where namespace_id = ?1 and agent_id = ?2 and active = 1"
+        " and (expires_at is null or expires_at > ?3)),"
+        " (select last_seen from agent_registry where namespace_id = ?1 and agent_id = ?2)",
+    [STATEMENT_AGENT_NAMES] =
+        "select distinct agent_id from bearer_tokens where namespace_id = ?1 and active = 1"
+        " and (expires_at is null or expires_at > ?2) order by agent_id",
+    [STATEMENT_AGENTS_OF_NAMESPACE] =
+        "select ?1, a.agent_id, r.display_name, r.machine_name, r.client_type, r.platform, r.last_seen"
+        " from (select distinct agent_id from bearer_tokens where namespace_id = ?1 and active = 1"
+        " and (expires_at is null or expires_at > ?2)) a"
+        " left join agent_registry r on r.namespace_id = ?1 and r.agent_id = a.agent_id"
+        " where a.agent_id <> ?3 and (?4 or r.last_seen >= ?5) order by r.last_seen desc, a.agent_id",
+
+    /* ---- sending ---- */
+    [STATEMENT_ID_OWNER] =
+        "select namespace_id, from_agent, sent_hash from agent_messages where id = ?1 union all"
+        " select namespace_id, from_agent, sent_hash from agent_messages where group_id = ?1 limit 1",
+    [STATEMENT_QUEUE] = "select count(*), coalesce(sum(content_bytes), 0) from agent_messages"
+                        " where namespace_id = ?1 and to_agent = ?2 and " IS_PENDING,
+    /* ?3 now; what came after seq ?4 and before time ?5 is within the grace. */
+    [STATEMENT_GATE_COUNT] = "select count(*) from agent_messages where namespace_id = ?1 and to_agent = ?2"
+                             " and " IS_PENDING " and (lease_until is null or lease_until <= ?3)"
+                             " and not (seq > ?4 and created_at < ?5)",
+    [STATEMENT_GATE_PREVIEW] =
+        "select " MESSAGE_COLUMNS WITH_CONTENT FROM_MESSAGES " where m.namespace_id = ?1 and m.to_agent = ?2"
+        " and " IS_PENDING " and (lease_until is null or lease_until <= ?3)"
+        " and not (m.seq > ?4 and m.created_at < ?5) order by m.seq limit ?6",
+    [STATEMENT_THREAD_FIND] = "select id, resolved_at from agent_threads"
+                              " where namespace_id = ?1 and agent_a = ?2 and agent_b = ?3 and slug = ?4",
+    [STATEMENT_THREAD_OPEN] =
+        "insert into agent_threads (id, namespace_id, agent_a, agent_b, slug, created_at)"
+        " values (?1, ?2, ?3, ?4, ?5, ?6)",
+    [STATEMENT_THREAD_SET_RESOLVED] = "update agent_threads set resolved_at = ?2 where id = ?1",
+    [STATEMENT_MESSAGE_INSERT] =
+        "insert into agent_messages (id, namespace_id, from_agent, to_agent, status, is_notice, created_at,"
+        " deferred_at, reply_to, thread_id, group_id, sent_hash, content_bytes, content)"
+        " values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+    [STATEMENT_WORDS_INSERT] = "insert into message_words (rowid, words) values (?1, ?2)",
+    [STATEMENT_WORDS_DELETE] = "delete from message_words where rowid = ?1",
+
+    /* ---- delivery ---- */
+    [STATEMENT_PENDING_SCAN] = "select seq, lease_until, lease_id, content_bytes from agent_messages"
+                               " where namespace_id = ?1 and to_agent = ?2 and " IS_PENDING " order by seq",
+    [STATEMENT_MESSAGE_BY_SEQ] = "select " MESSAGE_COLUMNS WITH_CONTENT FROM_MESSAGES " where m.seq = ?1",
+    [STATEMENT_LEASE_TAKE] =
+        "update agent_messages set lease_id = ?2, lease_until = ?3, attempts = attempts + 1,"
+        " offered_at = coalesce(offered_at, ?4) where seq = ?1",
+    [STATEMENT_LEASE_RENEW] = "update agent_messages set lease_until = ?2 where seq = ?1",
+    [STATEMENT_LEASE_RELEASE] =
+        "update agent_messages set lease_id = null, lease_until = null, attempts = attempts - 1,"
+        " offered_at = case when attempts = 1 then null else offered_at end"
+        " where namespace_id = ?1 and to_agent = ?2 and lease_id = ?3 and " IS_PENDING,
+    [STATEMENT_DEFERRED_COUNT] =
+        "select count(*) from agent_messages where namespace_id = ?1 and to_agent = ?2 and " IS_DEFERRED,
+    [STATEMENT_DEFERRED_LIST] =
+        "select " MESSAGE_COLUMNS WITH_CONTENT FROM_MESSAGES
+        " where m.namespace_id = ?1 and m.to_agent = ?2 and " IS_DEFERRED " order by m.seq limit ?3",
+
+    /* ---- reply, unsend ---- */
+    [STATEMENT_REPLY_ORIGINAL] =
+        "select m.seq, m.from_agent, m.thread_id, t.slug, t.resolved_at" FROM_MESSAGES
+        " where m.id = ?3 and m.namespace_id = ?1 and m.to_agent = ?2 and m.unsent_at is null",
+    /* ?2 status, ?3 now, ?4 when replied, ?5 when deferred */
+    [STATEMENT_REPLY_MARK] =
+        "update agent_messages set status = ?2, lease_id = null, lease_until = null,"
+        " delivered_at = coalesce(delivered_at, ?3), replied_at = coalesce(replied_at, ?4),"
+        " deferred_at = coalesce(deferred_at, ?5) where seq = ?1",
+    [STATEMENT_UNSEND_LOOK] =
+        "select unsent_at is not null, status = 'pending' and attempts = 0 from agent_messages"
+        " where (id = ?3 or group_id = ?3) and namespace_id = ?1 and from_agent = ?2"
+        " and expired_at is null",
+    [STATEMENT_UNSEND] = "update agent_messages set unsent_at = ?4 where (id = ?3 or group_id = ?3)"
+                         " and namespace_id = ?1 and from_agent = ?2 and " IS_LIVE,
+
+    /* ---- reading ---- */
+    [STATEMENT_RECALL_NEWEST] = RECALL_BOTH_SIDES " order by 2 desc limit ?6",
+    [STATEMENT_RECALL_LATER] = RECALL_BOTH_SIDES " order by 2 limit ?6",
+    [STATEMENT_SEARCH_NEWEST] = SEARCH " order by w.rowid desc limit ?6",
+    [STATEMENT_SEARCH_LATER] = SEARCH " order by w.rowid limit ?6",
+    [STATEMENT_RECALL_ONE] =
+        "select " MESSAGE_COLUMNS WITH_CONTENT FROM_MESSAGES " where m.id = ?3 and m.namespace_id = ?1"
+        " and (m.from_agent = ?2 or (m.to_agent = ?2 and m.unsent_at is null))",
+    [STATEMENT_INBOX] = "select " MESSAGE_COLUMNS WITH_CONTENT FROM_MESSAGES
+                        " where m.namespace_id = ?1 and m.to_agent = ?2 and m.status = ?3 and " IS_LIVE
+                        " order by m.seq desc limit ?4",
+    [STATEMENT_INBOX_COUNT] = "select count(*) from (select 1 from agent_messages where namespace_id = ?1"
+                              " and to_agent = ?2 and status = ?3 and " IS_LIVE " limit ?4)",
+    [STATEMENT_EVENTS] = "select " MESSAGE_COLUMNS WITHOUT_CONTENT FROM_MESSAGES
+                         " where m.namespace_id = ?1 and m.to_agent = ?2 and m.seq > ?3 and " IS_LIVE
+                         " order by m.seq limit ?4",
+    [STATEMENT_EVENTS_NEWEST] =
+        "select coalesce(max(seq), 0) from agent_messages where namespace_id = ?1 and to_agent = ?2",
+
+    /* ---- tokens and bans ---- */
+    [STATEMENT_TOKEN_FIND] =
+        "select " TOKEN_COLUMNS " from bearer_tokens where token_hash = ?1 and active = 1"
+        " and (expires_at is null or expires_at > ?2)",
+    [STATEMENT_TOKEN_USED] = "update bearer_tokens set last_used_at = ?2 where token_hash = ?1",
+    [STATEMENT_TOKEN_ADD] =
+        "insert into bearer_tokens (token_hash, namespace_id, agent_id, label, active, created_at,"
+        " expires_at) values (?1, ?2, ?3, ?4, 1, ?5, ?6) on conflict do nothing",
+    [STATEMENT_TOKEN_LIST] =
+        "select " TOKEN_COLUMNS " from bearer_tokens order by namespace_id, agent_id, created_at, token_hash",
+    /* A hash is of hex digits, so 'g' ends the range of a prefix. */
+    [STATEMENT_TOKEN_MATCH] = "select count(*) from bearer_tokens where active = 1"
+                              " and (expires_at is null or expires_at > ?1)"
+                              " and (?2 is null or (token_hash >= ?2 and token_hash < ?2 || 'g'))"
+                              " and (?3 is null or namespace_id = ?3) and (?4 is null or agent_id = ?4)",
+    [STATEMENT_TOKEN_END] =
+        "update bearer_tokens set active = ?5, expires_at = min(coalesce(expires_at, ?6), ?6)"
+        " where active = 1 and (expires_at is null or expires_at > ?1)"
+        " and (?2 is null or (token_hash >= ?2 and token_hash < ?2 || 'g'))"
+        " and (?3 is null or namespace_id = ?3) and (?4 is null or agent_id = ?4)",
+    [STATEMENT_BAN_PUT] =
+        "insert into rate_limit_bans (token_hash, banned_until, created_at) values (?1, ?2, ?3)"
+        " on conflict do update set banned_until = excluded.banned_until",
+    [STATEMENT_BAN_LIST] =
+        "select token_hash, banned_until from rate_limit_bans where banned_until > ?1 order by token_hash",
+
+    /* ---- housekeeping ---- */
+    [STATEMENT_EXPIRY_GROUPS] = "select namespace_id, from_agent, to_agent, count(*) from agent_messages m"
+                                " where " EXPIRES " and " SENDER_IS_TOLD " group by 1, 2, 3",
+    [STATEMENT_EXPIRY_OF_GROUP] = "select seq, id, status, content from agent_messages m where " EXPIRES
+                                  " and " SENDER_IS_TOLD " and namespace_id = ?3 and from_agent = ?4"
+                                  " and to_agent = ?5 order by seq limit ?6",
+    [STATEMENT_EXPIRY_OTHERS] = "select seq from agent_messages m where " EXPIRES " and not (" SENDER_IS_TOLD
+                                ") order by created_at limit ?3",
+    [STATEMENT_EXPIRY_COUNT] = "select count(*) from agent_messages where " EXPIRES,
+    [STATEMENT_EXPIRE] =
+        "update agent_messages set expired_at = ?2, content = '', content_bytes = 0, lease_id = null,"
+        " lease_until = null where seq = ?1",
+    [STATEMENT_TOMBSTONES] = "select seq from agent_messages where " IS_OLD_TOMBSTONE " limit ?3",
+    [STATEMENT_TOMBSTONES_COUNT] = "select count(*) from agent_messages where " IS_OLD_TOMBSTONE,
+    [STATEMENT_MESSAGE_DELETE] = "delete from agent_messages where seq = ?1",
+    [STATEMENT_THREADS_DELETE] = "delete from agent_threads where not exists"
+                                 " (select 1 from agent_messages m where m.thread_id = agent_threads.id)",
+    [STATEMENT_AGENTS_OFFLINE] =
+        "update agent_registry set status = 'offline' where status = 'online' and last_seen < ?1",
+    [STATEMENT_AGENTS_OFFLINE_COUNT] =
+        "select count(*) from agent_registry where status = 'online' and last_seen < ?1",
+    [STATEMENT_TOKENS_DELETE] = "delete from bearer_tokens where expires_at <= ?1",
+    [STATEMENT_BANS_DELETE] = "delete from rate_limit_bans where banned_until <= ?1",
+
+    /* ---- statistics: each from an index, that their cost stays small ---- */
+    [STATEMENT_STATS_TOTAL] = "select count(*) from agent_messages",
+    [STATEMENT_STATS_REPLIED] = "select count(*) from agent_messages where status = 'replied' and " IS_LIVE,
+    [STATEMENT_STATS_DEFERRED] = "select count(*) from agent_messages where " IS_DEFERRED,
+    [STATEMENT_STATS_PENDING] =
+        "select count(*), count(case when lease_until > ?1 then 1 end) from agent_messages where " IS_PENDING,
+    [STATEMENT_STATS_TOMBSTONES] = "select count(unsent_at), count(expired_at) from agent_messages"
+                                   " where unsent_at is not null or expired_at is not null",
+    [STATEMENT_STATS_BANS] = "select count(*) from rate_limit_bans where banned_until > ?1",
+    [STATEMENT_STATS_AGENTS] =
+        "select a.namespace_id, a.agent_id, r.display_name, r.machine_name, r.client_type, r.platform, "
+        "r.last_seen,"
+        " (select count(*) from agent_messages where namespace_id = a.namespace_id and to_agent = a.agent_id"
+        " and " IS_PENDING "),"
+        " (select count(*) from agent_messages where namespace_id = a.namespace_id and to_agent = a.agent_id"
+        " and " IS_DEFERRED "),"
+        " (select created_at from agent_messages where namespace_id = a.namespace_id and to_agent = "
+        "a.agent_id"
+        " and " IS_PENDING " order by seq limit 1)"
+        " from (select distinct namespace_id, agent_id from bearer_tokens where active = 1"
+        " and (expires_at is null or expires_at > ?1)) a"
+        " left join agent_registry r on r.namespace_id = a.namespace_id and r.agent_id = a.agent_id"
+        " order by a.namespace_id, a.agent_id",
+};

@@ -1,0 +1,59 @@
+/* store_ops.h: what a kind of store implements. store.c wraps each operation: it zeroes the result, measures,
+ * reports an operation that a kind lacks, and empties the result of one that failed. */
+#ifndef RELAY_STORE_STORE_OPS_H
+#define RELAY_STORE_STORE_OPS_H
+
+#include "store.h"
+
+struct store_ops {
+    enum store_status (*send)(struct store *s, const struct store_caller *caller,
+        const struct store_send *send, struct store_send_result *result);
+    enum store_status (*offer)(struct store *s, const struct store_caller *caller,
+        const struct store_offer *offer, struct store_offer_result *result);
+    enum store_status (*ack)(struct store *s, const struct store_caller *caller, const char *lease,
+        const char *const *ids, size_t ids_count, bool release, int64_t *released);
+    enum store_status (*reply)(struct store *s, const struct store_caller *caller,
+        const struct store_reply *reply, struct store_reply_result *result);
+    enum store_status (*unsend)(struct store *s, const struct store_caller *caller, const char *message_id,
+        enum store_refusal *refusal);
+    enum store_status (*recall)(struct store *s, const struct store_caller *caller,
+        const struct store_recall *recall, struct store_messages *result);
+    enum store_status (*inbox)(struct store *s, const struct store_caller *caller, enum message_status status,
+        size_t limit, bool count_only, struct store_messages *result, int64_t *count);
+    enum store_status (*events)(struct store *s, const struct store_caller *caller, int64_t after_seq,
+        size_t limit, struct store_messages *result, int64_t *newest);
+    enum store_status (*touch)(struct store *s, const struct store_caller *caller);
+
+    enum store_status (*token_find)(struct store *s, const char *hash, struct store_tokens *result);
+    enum store_status (*token_add)(
+        struct store *s, const struct store_token *token, enum store_refusal *refusal);
+    enum store_status (*token_list)(struct store *s, struct store_tokens *result);
+    enum store_status (*token_end)(struct store *s, const char *hash_prefix, const char *namespace_id,
+        const char *agent, int64_t expires_ms, int64_t *count);
+
+    enum store_status (*ban_put)(struct store *s, const struct store_ban *ban);
+    enum store_status (*ban_list)(struct store *s, struct store_ban **bans, size_t *count);
+
+    enum store_status (*cleanup)(struct store *s, int64_t max_age_ms, int64_t active_window_ms, bool dry_run,
+        struct store_cleanup_result *result);
+    enum store_status (*stats)(struct store *s, struct store_stats *stats);
+    enum store_status (*ready)(struct store *s);
+
+    /* False: why has one line. */
+    bool (*backup)(struct store *s, const char *folder, struct buf *why);
+    bool (*migrate)(struct store *s, int *applied, struct buf *why);
+    void (*close)(struct store *s);
+};
+
+/* The head of every kind's own struct. */
+struct store {
+    const struct store_ops *ops;
+    void (*observe)(const char *operation, int64_t micros, enum store_status status);
+};
+
+/* For the kinds: a further zeroed element at the end of a result's list. */
+struct store_message *store_messages_add(struct store_messages *messages);
+struct store_agent *store_agents_add(struct store_agents *agents);
+struct store_token *store_tokens_add(struct store_tokens *tokens);
+
+#endif
