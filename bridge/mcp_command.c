@@ -111,10 +111,9 @@ static bool told_all(const struct bridge *bridge)
 
 static void advance_phase(struct bridge *bridge)
 {
-    bool late = bridge->phase != PHASE_SERVING && clock_mono_ms() >= bridge->phase_ends_ms;
-    if (bridge->phase == PHASE_FINISHING && (late || answered_all(bridge)))
+    if (bridge->phase == PHASE_FINISHING && (answered_all(bridge) || clock_mono_ms() >= bridge->phase_ends_ms))
         begin_release(bridge);
-    else if (bridge->phase == PHASE_RELEASING && (late || told_all(bridge)))
+    if (bridge->phase == PHASE_RELEASING && (told_all(bridge) || clock_mono_ms() >= bridge->phase_ends_ms))
         bridge->phase = PHASE_OVER;
 }
 
