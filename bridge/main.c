@@ -1,4 +1,3 @@
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -36,17 +35,6 @@ static void print_overview(FILE *to)
         to);
     for (const struct setting *row = config_settings; row->name; row++)
         fprintf(to, "  %-20s  %s\n", row->name, row->help);
-}
-
-int command_usage_error(const struct command *command, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    fprintf(stderr, "patchcord %s: ", command->name);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fprintf(stderr, "\nUsage: %s\n", command->usage);
-    return COMMAND_USAGE;
 }
 
 static const struct command *command_find(const char *name)

@@ -111,7 +111,8 @@ static bool told_all(const struct bridge *bridge)
 
 static void advance_phase(struct bridge *bridge)
 {
-    if (bridge->phase == PHASE_FINISHING && (answered_all(bridge) || clock_mono_ms() >= bridge->phase_ends_ms))
+    if (bridge->phase == PHASE_FINISHING &&
+        (answered_all(bridge) || clock_mono_ms() >= bridge->phase_ends_ms))
         begin_release(bridge);
     if (bridge->phase == PHASE_RELEASING && (told_all(bridge) || clock_mono_ms() >= bridge->phase_ends_ms))
         bridge->phase = PHASE_OVER;

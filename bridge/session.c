@@ -12,6 +12,7 @@
 #include "client_type.h"
 #include "id_scan.h"
 #include "lines.h"
+#include "listens.h"
 
 /* The one legacy revision in which a message may be an array of messages. */
 #define BATCH_VERSION "2025-03-26"
@@ -41,6 +42,7 @@ struct session {
     bool batches; /* the client speaks the revision with batches */
     bool closed;
     char client_type[CLIENT_TYPE_SIZE]; /* from initialize */
+    struct listens listens;
     struct requests active, queued;
     size_t active_count, queued_bytes;
 };
@@ -248,6 +250,7 @@ static void cancel_request(struct session *session, struct json_object *id)
 {
     struct request *request, *next;
     line_writer_cancel(session->writer, id);
+    listens_cancel(&session->listens, id);
     TAILQ_FOREACH_SAFE(request, &session->active, link, next)
     {
         if (!has_id(request, id))
@@ -297,6 +300,8 @@ static void take_request(struct session *session, const struct jsonrpc_message *
         send_message(session, mcp_answer(MCP_FACE_BRIDGE, &call, message, false));
     } else if (strcmp(message->method, "tools/call") == 0) {
         call_tool(session, message, &call, size);
+    } else if (call.era == MCP_MODERN && strcmp(message->method, "subscriptions/listen") == 0) {
+        send_message(session, listens_open(&session->listens, message));
     } else {
         struct buf why = {0};
         buf_printf(&why, "method not found: %s", message->method);
@@ -434,6 +439,9 @@ void session_close(struct session *session)
         if (strcmp(request->spec->name, "wait_for_message") == 0)
             drop_queued(request);
     }
+    struct json_object *ended;
+    while ((ended = listens_close_one(&session->listens)) != NULL)
+        send_message(session, ended);
     start_queued(session);
 }
 
@@ -456,6 +464,7 @@ bool session_busy(const struct session *session)
 void session_free(struct session *session)
 {
     session_abort(session);
+    listens_free(&session->listens);
     config_free(&session->config);
     free(session);
 }

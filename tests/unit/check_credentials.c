@@ -1,0 +1,306 @@
+/* The credentials file: its rules, and which identity is chosen. */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../../bridge/credentials.h"
+#include "../../common/alloc.h"
+#include "unit.h"
+
+#define ENTRY(agent, url, more)                                                                              \
+    "{\"agent\":\"" agent "\",\"url\":\"" url "\",\"token\":\"pc_" agent "\"" more "}"
+#define AT(folder)       ",\"folder\":\"" folder "\""
+#define BY(client)       ",\"client\":\"" client "\""
+#define FILE_OF(entries) "{\"version\":1,\"entries\":[" entries "]}"
+
+#define HERE "https://relay.example.com"
+
+static bool parse(const char *text, struct credentials *out, struct buf *why)
+{
+    buf_reset(why);
+    return credentials_parse(text, strlen(text), out, why);
+}
+
+START_TEST(an_entry_is_read)
+{
+    struct credentials c;
+    struct buf why = {0};
+    ck_assert(
+        parse(FILE_OF(ENTRY("ns:frontend", "https://Relay.Example.com/x/", AT("/p") BY("codex"))), &c, &why));
+    ck_assert_uint_eq(c.count, 1);
+    ck_assert_str_eq(c.entries[0].agent, "frontend@ns");
+    ck_assert_str_eq(c.entries[0].url, "https://relay.example.com/x");
+    ck_assert_str_eq(c.entries[0].origin, "https://relay.example.com");
+    ck_assert_str_eq(c.entries[0].token, "pc_ns:frontend");
+    ck_assert_str_eq(c.entries[0].folder, "/p");
+    ck_assert_str_eq(c.entries[0].client, "codex");
+    credentials_free(&c);
+    ck_assert(parse(FILE_OF(""), &c, &why));
+    ck_assert_uint_eq(c.count, 0);
+    credentials_free(&c);
+    buf_free(&why);
+}
+END_TEST
+
+static const struct {
+    const char *text, *why;
+} bad_files[] = {
+    {"", ""},
+    {"{", ""},
+    {"[]", "\"version\" has to be 1"},
+    {"{\"entries\":[]}", "\"version\" has to be 1"},
+    {"{\"version\":2,\"entries\":[]}", "\"version\" has to be 1"},
+    {"{\"version\":\"1\",\"entries\":[]}", "\"version\" has to be 1"},
+    {"{\"version\":1}", "\"entries\" has to be an array"},
+    {"{\"version\":1,\"entries\":{}}", "\"entries\" has to be an array"},
+    {FILE_OF("3"), "entry 1: \"agent\""},
+    {FILE_OF(ENTRY("noname", HERE, "")), "entry 1: \"agent\""},
+    {FILE_OF(ENTRY("a@n", HERE, "") "," ENTRY("b@n", "ftp://x", "")), "entry 2: \"url\""},
+    {FILE_OF("{\"agent\":\"a@n\",\"url\":\"" HERE "\"}"), "entry 1: \"token\""},
+    {FILE_OF("{\"agent\":\"a@n\",\"url\":\"" HERE "\",\"token\":\"\"}"), "entry 1: \"token\""},
+    {FILE_OF("{\"agent\":\"a@n\",\"url\":\"" HERE "\",\"token\":\"a b\"}"), "entry 1: \"token\""},
+    {FILE_OF("{\"agent\":\"a@n\",\"url\":\"" HERE "\",\"token\":\"a\\r\\nX: y\"}"), "entry 1: \"token\""},
+    {FILE_OF(ENTRY("a@n", HERE, AT("relative"))), "entry 1: \"folder\""},
+    {FILE_OF(ENTRY("a@n", HERE, ",\"folder\":1")), "entry 1: \"folder\""},
+    {FILE_OF(ENTRY("a@n", HERE, ",\"client\":1")), "entry 1: \"client\""},
+};
+
+START_TEST(a_bad_file_says_which_rule)
+{
+    struct buf why = {0};
+    for (size_t i = 0; i < sizeof bad_files / sizeof bad_files[0]; i++) {
+        struct credentials c;
+        ck_assert_msg(!parse(bad_files[i].text, &c, &why), "accepted: %s", bad_files[i].text);
+        ck_assert_msg(why.len > 0 && strncmp(buf_text(&why), bad_files[i].why, strlen(bad_files[i].why)) == 0,
+            "%s: %s", bad_files[i].text, buf_text(&why));
+        ck_assert_uint_eq(c.count, 0);
+        ck_assert_ptr_null(c.entries);
+    }
+    buf_free(&why);
+}
+END_TEST
+
+static bool parse_many(size_t count)
+{
+    struct credentials c;
+    struct buf text = {0}, why = {0};
+    buf_puts(&text, "{\"version\":1,\"entries\":[");
+    for (size_t i = 0; i < count; i++)
+        buf_printf(&text, "%s" ENTRY("a%zu@n", HERE, ""), i ? "," : "", i, i);
+    buf_puts(&text, "]}");
+    bool ok = credentials_parse(text.data, text.len, &c, &why);
+    credentials_free(&c);
+    buf_free(&text);
+    buf_free(&why);
+    return ok;
+}
+
+START_TEST(the_number_of_entries_is_bounded)
+{
+    ck_assert(parse_many(CREDENTIALS_MAX_ENTRIES));
+    ck_assert(!parse_many(CREDENTIALS_MAX_ENTRIES + 1));
+}
+END_TEST
+
+/* ---- choosing ---- */
+
+static const char stored[] =
+    FILE_OF(ENTRY("front@shop", HERE, AT("/home/ada/shop") BY("claude_code")) "," ENTRY("codex@shop", HERE,
+        AT("/home/ada/shop")
+            BY("codex")) "," ENTRY("any@tools", HERE, AT("/home/ada/shop/tools")) "," ENTRY("mine@tools",
+        HERE, AT("/home/ada/shop/tools") BY("codex")) "," ENTRY("sole@lib", HERE,
+        AT("/home/ada/shop/lib") BY("codex")) "," ENTRY("far@other", "https://other.example.com",
+        AT("/home/ada/far")) "," ENTRY("front@blog", HERE, "") "," ENTRY("loose@desk", HERE, ""));
+
+static const struct {
+    const char *what, *as, *client, *origin, *folder, *root, *agent, *why;
+} choices[] = {
+    {"folder and client", NULL, "codex", NULL, "/home/ada/shop", "/home/ada/shop", "codex@shop", NULL},
+    {"several in the folder", NULL, NULL, NULL, "/home/ada/shop", "/home/ada/shop", NULL,
+        "several identities are stored for /home/ada/shop; choose one with --as: front@shop (claude_code), "
+        "codex@shop "
+        "(codex)"},
+    {"an unknown client, several in the folder", NULL, "zed", NULL, "/home/ada/shop", "/home/ada/shop", NULL,
+        "several"},
+    {"the entry for any client", NULL, "zed", NULL, "/home/ada/shop/tools", "/home/ada/shop", "any@tools",
+        NULL},
+    {"the client's own before any client's", NULL, "codex", NULL, "/home/ada/shop/tools", "/home/ada/shop",
+        "mine@tools", NULL},
+    {"the folder's only one, of another client", NULL, "claude_code", NULL, "/home/ada/shop/lib",
+        "/home/ada/shop", "sole@lib", NULL},
+    {"a parent's", NULL, "codex", NULL, "/home/ada/shop/src/deep", "/home/ada/shop", "codex@shop", NULL},
+    {"not above the root", NULL, "codex", NULL, "/home/ada/shop/src", "/home/ada/shop/src", NULL,
+        "no identity is stored for /home/ada/shop/src; choose one with --as: front@shop"},
+    {"not a folder of a similar name", NULL, "codex", NULL, "/home/ada/shopping", "/home/ada/shopping", NULL,
+        "no identity"},
+    {"up to the file system's root", NULL, NULL, NULL, "/elsewhere", "/", NULL, "no identity"},
+    {"as, whatever the folder", "loose@desk", NULL, NULL, "/", "/", "loose@desk", NULL},
+    {"as, in the other way of writing", "desk:Loose", NULL, NULL, "/", "/", "loose@desk", NULL},
+    {"as, an agent alone", "loose", NULL, NULL, "/", "/", "loose@desk", NULL},
+    {"as, an agent of two namespaces", "front", NULL, NULL, "/", "/", NULL, "--as front is ambiguous"},
+    {"as, unknown", "nobody@desk", NULL, NULL, "/", "/", NULL,
+        "no token is stored for nobody@desk; there are: front@"},
+    {"as, malformed", "a@b@c", NULL, NULL, "/", "/", NULL, "--as takes AGENT@NAMESPACE"},
+    {"as, bound to another relay", "far@other", NULL, HERE, "/", "/", NULL,
+        "the token of far@other belongs to another relay than " HERE " and is not sent there"},
+    {"as, at its relay", "far@other", NULL, "https://other.example.com", "/", "/", "far@other", NULL},
+    {"a folder bound to another relay", NULL, NULL, HERE, "/home/ada/far", "/home/ada/far", NULL,
+        "no identity is stored for /home/ada/far at " HERE},
+    {"a folder at its relay", NULL, NULL, "https://other.example.com", "/home/ada/far", "/home/ada/far",
+        "far@other", NULL},
+};
+
+START_TEST(the_right_identity_is_chosen)
+{
+    struct credentials c;
+    struct buf why = {0};
+    ck_assert(parse(stored, &c, &why));
+    for (size_t i = 0; i < sizeof choices / sizeof choices[0]; i++) {
+        buf_reset(&why);
+        const struct credential_query query = {.as = choices[i].as,
+            .client = choices[i].client,
+            .origin = choices[i].origin,
+            .folder = choices[i].folder,
+            .root = choices[i].root};
+        const struct credential *entry = credentials_choose(&c, &query, &why);
+        const char *agent = entry ? entry->agent : "none";
+        ck_assert_msg(strcmp(agent, choices[i].agent ? choices[i].agent : "none") == 0, "%s: got %s (%s)",
+            choices[i].what, agent, buf_text(&why));
+        if (choices[i].why)
+            ck_assert_msg(strncmp(buf_text(&why), choices[i].why, strlen(choices[i].why)) == 0, "%s: %s",
+                choices[i].what, buf_text(&why));
+    }
+    credentials_free(&c);
+    buf_free(&why);
+}
+END_TEST
+
+/* ---- the file ---- */
+
+static char folder[] = "/tmp/check-credentials-XXXXXX";
+static char *path;
+
+static void make_folder(void)
+{
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    path = xasprintf("%s/credentials.json", folder);
+}
+
+static void remove_folder(void)
+{
+    unlink(path);
+    rmdir(path);
+    ck_assert_int_eq(rmdir(folder), 0);
+    free(path);
+}
+
+static void write_file(const char *text, mode_t mode)
+{
+    FILE *file = fopen(path, "w");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_ge(fputs(text, file), 0);
+    ck_assert_int_eq(fclose(file), 0);
+    ck_assert_int_eq(chmod(path, mode), 0);
+}
+
+static void refused(const char *part)
+{
+    struct credentials c;
+    struct buf why = {0};
+    ck_assert(!credentials_load(path, &c, &why));
+    ck_assert_msg(strstr(buf_text(&why), part) && strstr(buf_text(&why), path), "%s", buf_text(&why));
+    buf_free(&why);
+}
+
+START_TEST(a_file_of_ours_is_loaded)
+{
+    struct credentials c;
+    struct buf why = {0};
+    ck_assert(credentials_load(path, &c, &why));
+    ck_assert_uint_eq(c.count, 0);
+    write_file(stored, 0600);
+    ck_assert_msg(credentials_load(path, &c, &why), "%s", buf_text(&why));
+    ck_assert_uint_eq(c.count, 8);
+    credentials_free(&c);
+    buf_free(&why);
+}
+END_TEST
+
+START_TEST(a_file_that_others_may_read_is_refused)
+{
+    write_file(stored, 0640);
+    refused("chmod 600");
+    write_file(stored, 0604);
+    refused("chmod 600");
+}
+END_TEST
+
+START_TEST(a_file_of_anothers_is_refused)
+{
+    if (geteuid() != 0)
+        return; /* only root can give a file away */
+    write_file(stored, 0600);
+    ck_assert_int_eq(chown(path, 1, (gid_t)-1), 0);
+    refused("belongs to another user");
+}
+END_TEST
+
+START_TEST(what_is_no_file_is_refused)
+{
+    ck_assert_int_eq(mkfifo(path, 0600), 0);
+    refused("not a regular file");
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_eq(mkdir(path, 0700), 0);
+    refused("not a regular file");
+}
+END_TEST
+
+START_TEST(a_malformed_or_huge_file_is_refused)
+{
+    write_file("{\"version\":1,", 0600);
+    refused("the file");
+    write_file("", 0600);
+    ck_assert_int_eq(truncate(path, CREDENTIALS_MAX_BYTES + 1), 0);
+    refused("too large");
+}
+END_TEST
+
+START_TEST(the_path_follows_the_environment)
+{
+    ck_assert_int_eq(setenv("XDG_CONFIG_HOME", "/x", 1), 0);
+    ck_assert_int_eq(setenv("HOME", "/home/ada", 1), 0);
+    char *where = credentials_path();
+    ck_assert_str_eq(where, "/x/patchcord/credentials.json");
+    free(where);
+    ck_assert_int_eq(setenv("XDG_CONFIG_HOME", "relative", 1), 0);
+    where = credentials_path();
+    ck_assert_str_eq(where, "/home/ada/.config/patchcord/credentials.json");
+    free(where);
+    ck_assert_int_eq(unsetenv("XDG_CONFIG_HOME"), 0);
+    ck_assert_int_eq(unsetenv("HOME"), 0);
+    ck_assert_ptr_null(credentials_path());
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tests;
+    Suite *suite = unit_suite("credentials", &tests);
+    tcase_add_test(tests, an_entry_is_read);
+    tcase_add_test(tests, a_bad_file_says_which_rule);
+    tcase_add_test(tests, the_number_of_entries_is_bounded);
+    tcase_add_test(tests, the_right_identity_is_chosen);
+    tcase_add_test(tests, the_path_follows_the_environment);
+    TCase *files = tcase_create("file");
+    suite_add_tcase(suite, files);
+    tcase_add_checked_fixture(files, make_folder, remove_folder);
+    tcase_add_test(files, a_file_of_ours_is_loaded);
+    tcase_add_test(files, a_file_that_others_may_read_is_refused);
+    tcase_add_test(files, a_file_of_anothers_is_refused);
+    tcase_add_test(files, what_is_no_file_is_refused);
+    tcase_add_test(files, a_malformed_or_huge_file_is_refused);
+    return run_unit(suite);
+}
