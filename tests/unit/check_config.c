@@ -1,0 +1,199 @@
+/* The relay's settings: defaults, rules, and what one line says where a rule is broken. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../common/compiler.h"
+#include "../../relay/config.h"
+#include "unit.h"
+
+static void clear(const struct setting *table)
+{
+    for (; table->name; table++)
+        ck_assert_int_eq(unsetenv(table->name), 0);
+}
+
+static void setup(void)
+{
+    clear(config_settings);
+    clear(config_unused_settings);
+    ck_assert_int_eq(unsetenv("SUPABASE_URL"), 0);
+    ck_assert_int_eq(unsetenv("PATCHCORD_DATABASE_URL"), 0);
+    ck_assert_int_eq(unsetenv("XDG_DATA_HOME"), 0);
+    ck_assert_int_eq(setenv("HOME", "/home/somebody", 1), 0);
+}
+
+static struct config load(void)
+{
+    struct config config;
+    struct buf why = {0};
+    if (!config_load(&config, &why))
+        ck_abort_msg("%s", buf_text(&why));
+    ck_assert_str_eq(buf_text(&why), "");
+    return config;
+}
+
+static void assert_refused(const char *name, const char *value, const char *said)
+{
+    struct config config;
+    struct buf why = {0};
+    ck_assert_int_eq(setenv(name, value, 1), 0);
+    ck_assert_msg(!config_load(&config, &why), "%s=%s was taken", name, value);
+    ck_assert_msg(strstr(buf_text(&why), name) != NULL, "no %s in: %s", name, buf_text(&why));
+    ck_assert_msg(strstr(buf_text(&why), said) != NULL, "no '%s' in: %s", said, buf_text(&why));
+    ck_assert_msg(strchr(buf_text(&why), '\n') == NULL, "more than one line: %s", buf_text(&why));
+    ck_assert_int_eq(unsetenv(name), 0);
+    buf_free(&why);
+}
+
+START_TEST(defaults)
+{
+    struct config c = load();
+    ck_assert_str_eq(c.host, "127.0.0.1");
+    ck_assert_int_eq(c.port, 8000);
+    ck_assert_str_eq(c.public_url, "http://localhost:8000");
+    ck_assert_str_eq(c.mcp_path, "/mcp");
+    ck_assert_str_eq(c.bearer_path, "/mcp/bearer");
+    ck_assert_str_eq(c.default_namespace, "default");
+    ck_assert_int_eq(c.active_window_seconds, 3600);
+    ck_assert_int_eq(c.presence_write_interval_seconds, 10);
+    ck_assert_int_eq(c.rate_limit_per_minute, 100);
+    ck_assert_int_eq(c.anon_rate_limit_per_minute, 20);
+    ck_assert_int_eq(c.rate_ban_seconds, 60);
+    ck_assert_int_eq(c.cleanup_max_age_days, 7);
+    ck_assert_int_eq(c.cleanup_interval_hours, 6);
+    ck_assert_int_eq(c.workers, 64);
+    ck_assert_int_eq(c.output_format, OUTPUT_TEXT);
+    ck_assert_ptr_null(c.cleanup_token);
+    ck_assert_ptr_null(c.metrics_token);
+    ck_assert_ptr_null(c.trusted_proxies);
+    config_free(&c);
+}
+END_TEST
+
+START_TEST(public_url_follows_the_port)
+{
+    struct config c = load();
+    config_set_port(&c, 4711);
+    ck_assert_str_eq(c.public_url, "http://localhost:4711");
+    config_free(&c);
+
+    ck_assert_int_eq(setenv("PATCHCORD_PUBLIC_URL", "https://relay.example.org/", 1), 0);
+    c = load();
+    config_set_port(&c, 4711);
+    ck_assert_str_eq(c.public_url, "https://relay.example.org");
+    config_free(&c);
+}
+END_TEST
+
+START_TEST(data_folder)
+{
+    ck_assert_int_eq(setenv("XDG_DATA_HOME", "/xdg", 1), 0);
+    struct config c = load();
+    ck_assert_str_eq(c.data_dir, "/xdg/patchcord");
+    config_free(&c);
+    ck_assert_int_eq(setenv("PATCHCORD_DATA_DIR", "/somewhere", 1), 0);
+    c = load();
+    ck_assert_str_eq(c.data_dir, "/somewhere");
+    config_free(&c);
+}
+END_TEST
+
+START_TEST(both_tls_files_or_none)
+{
+    assert_refused("PATCHCORD_TLS_CERT", "/cert.pem", "PATCHCORD_TLS_KEY is missing");
+    assert_refused("PATCHCORD_TLS_KEY", "/key.pem", "PATCHCORD_TLS_CERT is missing");
+    ck_assert_int_eq(setenv("PATCHCORD_TLS_CERT", "/cert.pem", 1), 0);
+    ck_assert_int_eq(setenv("PATCHCORD_TLS_KEY", "/key.pem", 1), 0);
+    struct config c = load();
+    ck_assert_str_eq(c.public_url, "https://localhost:8000");
+    config_free(&c);
+}
+END_TEST
+
+START_TEST(other_stores_stop_the_start)
+{
+    assert_refused("SUPABASE_URL", "https://x.supabase.co", "only the embedded store");
+    assert_refused("PATCHCORD_DATABASE_URL", "postgres://secret@db/x", "only the embedded store");
+    ck_assert_int_eq(setenv("SUPABASE_URL", "", 1), 0);
+    struct config c = load();
+    config_free(&c);
+}
+END_TEST
+
+/* Each number at both edges, and one beyond them. */
+START_TEST(edges_of_numbers)
+{
+    for (const struct setting *row = config_settings; row->name; row++) {
+        if (row->kind != SETTING_INTEGER)
+            continue;
+        const int64_t good[] = {row->min, row->max}, bad[] = {row->min - 1, row->max + 1};
+        char text[32];
+        for (size_t i = 0; i < LENGTH_OF(good); i++) {
+            (void)snprintf(text, sizeof text, "%lld", (long long)good[i]);
+            ck_assert_int_eq(setenv(row->name, text, 1), 0);
+            struct config c = load();
+            ck_assert_int_eq(*(int64_t *)(void *)((char *)&c + row->offset), good[i]);
+            config_free(&c);
+            (void)snprintf(text, sizeof text, "%lld", (long long)bad[i]);
+            assert_refused(row->name, text, text);
+        }
+        assert_refused(row->name, "many", "many");
+    }
+}
+END_TEST
+
+START_TEST(hosts)
+{
+    static const char *const good[] = {"0.0.0.0", "::", "::1", "192.0.2.7"};
+    for (size_t i = 0; i < LENGTH_OF(good); i++) {
+        ck_assert_int_eq(setenv("PATCHCORD_HOST", good[i], 1), 0);
+        struct config c = load();
+        ck_assert_str_eq(c.host, good[i]);
+        config_free(&c);
+    }
+    ck_assert_int_eq(setenv("PATCHCORD_HOST", "localhost", 1), 0);
+    struct config c = load();
+    ck_assert_str_eq(c.host, "127.0.0.1");
+    config_free(&c);
+    assert_refused("PATCHCORD_HOST", "relay.example.org", "relay.example.org");
+    assert_refused("PATCHCORD_HOST", "1.2.3", "1.2.3");
+}
+END_TEST
+
+START_TEST(paths_that_collide)
+{
+    assert_refused("PATCHCORD_MCP_PATH", "/health", "/health");
+    assert_refused("PATCHCORD_BEARER_PATH", "/api/inbox", "/api/inbox");
+    assert_refused("PATCHCORD_BEARER_PATH", "/mcp", "must differ");
+}
+END_TEST
+
+START_TEST(secrets_are_not_shown)
+{
+    struct config config;
+    struct buf why = {0};
+    ck_assert_int_eq(setenv("PATCHCORD_METRICS_TOKEN", "hidden\001value", 1), 0);
+    ck_assert(!config_load(&config, &why));
+    ck_assert_ptr_null(strstr(buf_text(&why), "hidden"));
+    ck_assert_ptr_nonnull(strstr(buf_text(&why), "PATCHCORD_METRICS_TOKEN"));
+    buf_free(&why);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tests;
+    Suite *suite = unit_suite("config", &tests);
+    tcase_add_checked_fixture(tests, setup, NULL);
+    tcase_add_test(tests, defaults);
+    tcase_add_test(tests, public_url_follows_the_port);
+    tcase_add_test(tests, data_folder);
+    tcase_add_test(tests, both_tls_files_or_none);
+    tcase_add_test(tests, other_stores_stop_the_start);
+    tcase_add_test(tests, edges_of_numbers);
+    tcase_add_test(tests, hosts);
+    tcase_add_test(tests, paths_that_collide);
+    tcase_add_test(tests, secrets_are_not_shown);
+    return run_unit(suite);
+}
