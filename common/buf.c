@@ -29,6 +29,13 @@ char *buf_reserve(struct buf *b, size_t len)
     return b->data + b->len;
 }
 
+void buf_commit(struct buf *b, size_t len)
+{
+    assert(len < b->cap - b->len);
+    b->len += len;
+    b->data[b->len] = '\0';
+}
+
 void buf_append(struct buf *b, const void *bytes, size_t len)
 {
     char *end = buf_reserve(b, len);

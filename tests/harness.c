@@ -271,7 +271,7 @@ static void file_read(const char *path, struct buf *out)
     FILE *file = fopen(path, "re");
     if (!file)
         return;
-    out->len += fread(buf_reserve(out, LOG_MAX), 1, LOG_MAX, file);
+    buf_commit(out, fread(buf_reserve(out, LOG_MAX), 1, LOG_MAX, file));
     fclose(file);
 }
 
@@ -299,7 +299,7 @@ static void pipe_drain(struct pollfd *pipe, struct buf *out)
     enum { CHUNK = 65536 };
     ssize_t got = read(pipe->fd, buf_reserve(out, CHUNK), CHUNK);
     if (got > 0) {
-        out->len += (size_t)got;
+        buf_commit(out, (size_t)got);
     } else if (got == 0 || errno != EINTR) {
         close(pipe->fd);
         pipe->fd = -1;

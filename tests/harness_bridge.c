@@ -96,7 +96,7 @@ static struct json_object *line_read(struct bridge_process *bridge, int64_t dead
         ssize_t got = read(bridge->out, buf_reserve(&bridge->pending, CHUNK), CHUNK);
         if (got == 0)
             return NULL;
-        bridge->pending.len += got > 0 ? (size_t)got : 0;
+        buf_commit(&bridge->pending, got > 0 ? (size_t)got : 0);
     }
 }
 

@@ -58,8 +58,7 @@ bool call_hears(struct open_call *call, const char *text, int timeout_ms)
         ssize_t got = recv(call->fd, buf_reserve(&call->heard, CHUNK), CHUNK, 0);
         if (got <= 0)
             return false;
-        call->heard.len += (size_t)got;
-        call->heard.data[call->heard.len] = '\0';
+        buf_commit(&call->heard, (size_t)got);
     }
     return true;
 }

@@ -39,9 +39,8 @@ static void log_read(const struct relay_process *relay, struct buf *out)
     FILE *file = fopen(relay->log_path, "re");
     if (!file)
         harness_fail("%s: %s", relay->log_path, strerror(errno));
-    out->len += fread(buf_reserve(out, LOG_MAX), 1, LOG_MAX, file);
+    buf_commit(out, fread(buf_reserve(out, LOG_MAX), 1, LOG_MAX, file));
     fclose(file);
-    buf_reserve(out, 1)[0] = '\0';
 }
 
 bool relay_log_has(struct relay_process *relay, const char *text)
@@ -323,7 +322,7 @@ static bool raw_receive(int fd, struct buf *answer)
     enum { CHUNK = 16384 };
     ssize_t got = recv(fd, buf_reserve(answer, CHUNK), CHUNK, MSG_DONTWAIT);
     if (got > 0)
-        answer->len += (size_t)got;
+        buf_commit(answer, (size_t)got);
     return got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR));
 }
 

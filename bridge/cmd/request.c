@@ -31,7 +31,7 @@ static bool read_content(struct buf *out, struct buf *why)
             buf_printf(why, "cannot read standard input: %s", strerror(errno));
         if (got <= 0)
             break;
-        out->len += (size_t)got;
+        buf_commit(out, (size_t)got);
         if (out->len > REQUEST_CONTENT_MAX_BYTES + 1) {
             buf_printf(why, "standard input has over %d bytes, more than a message can hold",
                 REQUEST_CONTENT_MAX_BYTES);
@@ -39,7 +39,7 @@ static bool read_content(struct buf *out, struct buf *why)
         }
     }
     if (out->len > 0 && out->data[out->len - 1] == '\n')
-        out->len--;
+        out->data[--out->len] = '\0';
     return why->len == 0;
 }
 
