@@ -110,6 +110,14 @@ struct json_object *mcp_request_with(const struct relay_process *relay, const ch
 /* The text of a tool's result in a JSON-RPC answer, borrowed; an answer without one fails the test. */
 const char *mcp_result_text(struct json_object *answer, bool *is_error);
 
+/* mcp_tool for a call that has to go well: its text (the caller frees), or a text that has to hold wanted. */
+char *tool_ok(const struct relay_process *relay, const char *token, const char *tool, const char *args);
+void tool_says(const struct relay_process *relay, const char *token, const char *tool, const char *args,
+    const char *wanted);
+/* For one that has to fail as a tool, saying so. */
+void tool_fails(const struct relay_process *relay, const char *token, const char *tool, const char *args,
+    const char *wanted);
+
 /* ---- a request under way ---- */
 struct open_call;
 /* Sends a modern MCP request on a connection of its own and returns at once. headers: more, or NULL. */

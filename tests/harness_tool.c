@@ -1,0 +1,43 @@
+/* Tool calls over HTTP that are expected to go well, or not to. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness.h"
+#include "harness_process.h"
+
+char *tool_ok(const struct relay_process *relay, const char *token, const char *tool, const char *args)
+{
+    bool is_error = false;
+    char *text = mcp_tool(relay, token, tool, args, &is_error);
+
+    if (is_error)
+        harness_fail("%s %s failed: %s", tool, args ? args : "", text);
+    return text;
+}
+
+static void has(const char *text, const char *wanted)
+{
+    if (!strstr(text, wanted))
+        harness_fail("expected \"%s\" in:\n%s", wanted, text);
+}
+
+void tool_says(const struct relay_process *relay, const char *token, const char *tool, const char *args,
+    const char *wanted)
+{
+    char *text = tool_ok(relay, token, tool, args);
+
+    has(text, wanted);
+    free(text);
+}
+
+void tool_fails(const struct relay_process *relay, const char *token, const char *tool, const char *args,
+    const char *wanted)
+{
+    bool is_error = false;
+    char *text = mcp_tool(relay, token, tool, args, &is_error);
+
+    if (!is_error)
+        harness_fail("%s %s did not fail: %s", tool, args ? args : "", text);
+    has(text, wanted);
+    free(text);
+}
