@@ -30,6 +30,8 @@ async function claude({ home, project }, args, more = {}) {
             ANTHROPIC_BASE_URL: "http://127.0.0.1:9",
             CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
             DISABLE_AUTOUPDATER: "1",
+            // Its tool search would hide our tools until a model asks for them.
+            ENABLE_TOOL_SEARCH: "false",
             ...more,
         }),
     });
@@ -46,7 +48,7 @@ for (const [way, line] of Object.entries(ways)) {
     check(`mcp add (${way}), then mcp list shows it connected`, async () => {
         const somebody = person();
         await claude(somebody, ["mcp", "add", "patchcord", ...line]);
-        expectMatch(await claude(somebody, ["mcp", "list"]), /^patchcord: .*Connected$/m, "the list");
+        expectMatch(await claude(somebody, ["mcp", "list"]), /^patchcord: .*✔ Connected$/m, "the list");
     });
 }
 
