@@ -75,19 +75,21 @@ for example in "$work"/example-*.sh; do
     expect "$(basename "$example") does not parse" sh -n "$example"
 done
 
-# helped PROGRAM COMMAND: its help text, asked once.
+# helped PROGRAM COMMAND...: the file with its help text, asked once. It begins with the usage of that very command.
+# shellcheck disable=SC2048,SC2086 # a program and its words
 helped() {
-    file=$work/help-$1-$2
-    [ -e "$file" ] || "$build/$1" "$2" --help >"$file" 2>&1 || echo "no such command" >"$file"
-    echo "$file"
+    file=$work/help-$(echo "$*" | tr ' /' '--')
+    [ -e "$file" ] || "$build/"$* --help >"$file" 2>&1
+    head -n 1 "$file" | grep -qiE "^usage: $*( |\$)" && echo "$file"
 }
 
 # Each use of our programs in an example, one a line: program, command, and then its options.
 cat "$work"/example-*.sh | sed -e ':join' -e '/\\$/{N;s/\\\n//;bjoin' -e '}' | sed 's/[;|&]/\n/g' |
     sed -nE 's/#.*//; s/^.*(^|[ (])(patchcord(-relay)?) +([a-z-]+)(.*)$/\2 \4 \5/p' >"$work/uses"
 while read -r used command rest <&3; do
-    help=$(helped "$used" "$command")
-    expect "an example uses \`$used $command\`, which does not exist" grep -q "^usage: $used $command" "$help"
+    # A command has one word or two.
+    help=$(helped "$used" "$command" "${rest%% *}") || help=$(helped "$used" "$command") || help=/dev/null
+    expect "an example uses \`$used $command $rest\`, which is no command" test -s "$help"
     for word in $rest; do
         case $word in
         -*) expect "an example uses $word with \`$used $command\`" grep -qE -- "(^|[^a-z-])${word%%=*}([^a-z-]|$)" "$help" ;;
