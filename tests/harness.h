@@ -91,6 +91,9 @@ struct http_reply {
 void http_call(const char *method, const char *url, const char *const headers[], const char *body,
     struct http_reply *reply);
 void http_reply_free(struct http_reply *reply);
+/* http_call of a path of the relay, with that bearer token (NULL: none). */
+void relay_call(const struct relay_process *relay, const char *method, const char *path, const char *token,
+    const char *const headers[], const char *body, struct http_reply *reply);
 /* Sends raw bytes to the relay and collects what it answers until it closes or timeout_ms. Returns
  * milliseconds taken. */
 int64_t http_raw(
@@ -123,6 +126,9 @@ struct open_call;
 /* Sends a modern MCP request on a connection of its own and returns at once. headers: more, or NULL. */
 struct open_call *call_begin(const struct relay_process *relay, const char *token, const char *method,
     const char *params, const char *const headers[]);
+/* The same for a GET of any path. */
+struct open_call *call_get(
+    const struct relay_process *relay, const char *token, const char *path, const char *const headers[]);
 /* True as soon as what came back has that text; false after timeout_ms, or where the connection ended. */
 bool call_hears(struct open_call *call, const char *text, int timeout_ms);
 /* What came back so far, headers and all. Borrowed until the next call on it. */

@@ -15,6 +15,16 @@ struct open_call {
     struct buf heard;
 };
 
+static struct open_call *open_with(const struct relay_process *relay, struct buf *request)
+{
+    struct open_call *call = xcalloc(1, sizeof *call);
+    call->fd = relay_connect(relay);
+    if (send(call->fd, request->data, request->len, MSG_NOSIGNAL) != (ssize_t)request->len)
+        harness_fail("the request did not go out: %s", strerror(errno));
+    buf_free(request);
+    return call;
+}
+
 struct open_call *call_begin(const struct relay_process *relay, const char *token, const char *method,
     const char *params, const char *const headers[])
 {
@@ -33,14 +43,22 @@ struct open_call *call_begin(const struct relay_process *relay, const char *toke
         buf_printf(&request, "%s\r\n", headers[i]);
     buf_printf(&request, "Content-Length: %zu\r\n\r\n%s", strlen(body), body);
 
-    struct open_call *call = xcalloc(1, sizeof *call);
-    call->fd = relay_connect(relay);
-    if (send(call->fd, request.data, request.len, MSG_NOSIGNAL) != (ssize_t)request.len)
-        harness_fail("the request did not go out: %s", strerror(errno));
-    buf_free(&request);
     free(body);
     free(name);
-    return call;
+    return open_with(relay, &request);
+}
+
+struct open_call *call_get(
+    const struct relay_process *relay, const char *token, const char *path, const char *const headers[])
+{
+    struct buf request = {0};
+
+    buf_printf(&request, "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAuthorization: Bearer %s\r\n", path,
+        relay->port, token);
+    for (size_t i = 0; headers && headers[i]; i++)
+        buf_printf(&request, "%s\r\n", headers[i]);
+    buf_puts(&request, "\r\n");
+    return open_with(relay, &request);
 }
 
 bool call_hears(struct open_call *call, const char *text, int timeout_ms)

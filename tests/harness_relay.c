@@ -297,6 +297,23 @@ void http_call(const char *method, const char *url, const char *const headers[],
     reply_parse(reply);
 }
 
+void relay_call(const struct relay_process *relay, const char *method, const char *path, const char *token,
+    const char *const headers[], const char *body, struct http_reply *reply)
+{
+    enum { HEADERS_MAX = 16 };
+    char *url = xasprintf("%s%s", relay->url, path);
+    char *bearer = xasprintf("Authorization: Bearer %s", token ? token : "");
+    const char *list[HEADERS_MAX] = {"Content-Type: application/json"};
+    size_t n = 1;
+    if (token)
+        list[n++] = bearer;
+    for (size_t i = 0; headers && headers[i] && n + 1 < HEADERS_MAX; i++)
+        list[n++] = headers[i];
+    http_call(method, url, list, body, reply);
+    free(url);
+    free(bearer);
+}
+
 void http_reply_free(struct http_reply *reply)
 {
     buf_free(&reply->headers);

@@ -64,7 +64,8 @@ static void answered(void *app, const struct exchange *ex, int64_t micros)
     const struct relay *relay = app;
     const char *route = ex->route ? ex->route->name : "none";
     metrics_request(relay->metrics, route, ex->status, micros);
-    const enum log_level level = ex->status >= 500 ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG;
+    const bool failed = ex->status >= 500 && ex->status != 501; /* 501 is what was meant to be said */
+    const enum log_level level = failed ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG;
     log_event(level, "request", LOG_STR("id", ex->id), LOG_STR("method", ex->method), LOG_STR("route", route),
         LOG_INT("status", ex->status), LOG_INT("micros", micros), LOG_STR("peer", ex->peer), LOG_END);
 }
