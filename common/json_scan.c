@@ -324,12 +324,12 @@ static int compare_keys(const void *left, const void *right)
 /* Forgets the keys of the object that closes. Two alike are a fault, reported at the first repeat. */
 static enum json_fault forget_keys(struct scan *s, size_t first)
 {
-    struct seen_key *keys = s->keys.items + first;
     size_t count = s->keys.count - first;
     s->keys.count = first;
     if (count < 2) {
         return JSON_FAULT_NONE;
     }
+    struct seen_key *keys = s->keys.items + first;
     qsort(keys, count, sizeof(*keys), compare_keys);
     size_t repeat = SIZE_MAX;
     for (size_t i = 1; i < count; i++) {
