@@ -114,8 +114,9 @@ $(BUILD)/gen/migrations_%.c: migrations/embed.sh $(wildcard migrations/*/*.sql) 
 $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(RELAY_LIB) $(BRIDGE_LIB) $(COMMON_LIB)
 	@mkdir -p $(@D)
 	@echo '  LD  $@'
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(if $(filter $@,$(OF_BRIDGE)),$(BRIDGE_LIB),$(RELAY_LIB)) $(COMMON_LIB) \
-		$(RELAY_LIBS) $(CHECK_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(filter %_rig.o,$^) $(if $(filter $@,$(OF_BRIDGE)),$(BRIDGE_LIB),$(RELAY_LIB)) \
+		$(COMMON_LIB) $(RELAY_LIBS) $(CHECK_LIBS)
+$(call programs,$(wildcard tests/unit/check_http*.c)): $(call obj,tests/unit/http_rig.c)
 $(BUILD)/tests/wire/%: $(BUILD)/obj/tests/wire/%.o $(HARNESS) $(COMMON_LIB)
 	@mkdir -p $(@D)
 	@echo '  LD  $@'

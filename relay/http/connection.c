@@ -1,0 +1,473 @@
+/* connection.c: between libmicrohttpd and requests.
+ *
+ * The order that works with libmicrohttpd 0.9.75: in its callbacks connections are only suspended; outside of
+ * them an answer is queued while its connection is suspended, the connection resumed, and MHD_run called. */
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <gnutls/gnutls.h>
+
+#include "../../common/alloc.h"
+#include "../../common/clock.h"
+#include "../../common/log.h"
+#include "framing.h"
+#include "loop.h"
+#include "routing.h"
+
+enum {
+    BODY_BYTES_A_SECOND = 16 * 1024, /* each gives body and answer a second more */
+    SEND_TIMEOUT_MS = 60 * 1000,     /* for an answer, longer by its size */
+    STREAM_BLOCK = 4 * 1024,         /* of a stream, at a time */
+};
+
+/* ---- the connection ---- */
+
+static void connection_timer(void *owner);
+
+/* An event may be about bytes that libmicrohttpd has read meanwhile. */
+static bool has_unread(const struct connection *c)
+{
+    int unread = 0;
+    return ioctl(c->fd, FIONREAD, &unread) == 0 && unread > 0;
+}
+
+static void connection_watch(void *owner, uint32_t events)
+{
+    struct connection *c = owner;
+    if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
+        c->hung_up = true;
+        if (c->request)
+            request_client_gone(c->request);
+    } else if (!c->request && !c->timer.armed && has_unread(c)) {
+        timer_arm(&c->server->timers, &c->timer, clock_mono_ms() + HTTP_HEADER_TIMEOUT_MS);
+    }
+}
+
+static void read_peer(struct connection *c, const struct sockaddr *address)
+{
+    if (address->sa_family == AF_INET6) {
+        const struct in6_addr *six = &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
+        if (!IN6_IS_ADDR_V4MAPPED(six)) {
+            inet_ntop(AF_INET6, six, c->peer, sizeof c->peer);
+            c->peer_is_loopback = IN6_IS_ADDR_LOOPBACK(six);
+            return;
+        }
+        inet_ntop(AF_INET, &six->s6_addr[12], c->peer, sizeof c->peer);
+        c->peer_is_loopback = six->s6_addr[12] == IN_LOOPBACKNET;
+        return;
+    }
+    const struct in_addr *four = &((const struct sockaddr_in *)(const void *)address)->sin_addr;
+    inet_ntop(AF_INET, four, c->peer, sizeof c->peer);
+    c->peer_is_loopback = ntohl(four->s_addr) >> 24 == IN_LOOPBACKNET;
+}
+
+static struct connection *connection_begin(struct http_server *s, struct MHD_Connection *mhd)
+{
+    struct connection *c = xcalloc(1, sizeof *c);
+    c->server = s;
+    c->mhd = mhd;
+    c->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    c->watch = (struct watch){.ready = connection_watch, .owner = c};
+    timer_init(&c->timer, connection_timer, c);
+    read_peer(c, MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr);
+    TAILQ_INSERT_TAIL(&s->connections, c, link);
+    if (!poller_add(s->poller, c->fd, EPOLLIN | EPOLLRDHUP | EPOLLET, &c->watch))
+        shutdown(c->fd, SHUT_RDWR);
+    return c;
+}
+
+static void connection_end(struct connection *c)
+{
+    struct http_server *s = c->server;
+    poller_remove(s->poller, c->fd);
+    timer_cancel(&s->timers, &c->timer);
+    if (c->linger)
+        delivery_linger(s->deliveries, c->fd);
+    if (c->settling)
+        c->settling->held_up = NULL;
+    TAILQ_REMOVE(&s->connections, c, link);
+    free(c);
+}
+
+void connection_notify(
+    void *cls, struct MHD_Connection *mhd, void **context, enum MHD_ConnectionNotificationCode code)
+{
+    if (code == MHD_CONNECTION_NOTIFY_STARTED)
+        *context = connection_begin(cls, mhd);
+    else if (*context)
+        connection_end(*context);
+}
+
+/* The time of the present phase is over. */
+static void connection_timer(void *owner)
+{
+    struct connection *c = owner;
+    struct request *r = c->request;
+    if (r && r->streams) {
+        request_keepalive(r);
+        return;
+    }
+    if (r && r->begun && r->phase == PHASE_RECEIVING) {
+        int64_t until = r->ex.began_ms + HTTP_BODY_TIMEOUT_MS +
+                        (int64_t)(r->body_counted / BODY_BYTES_A_SECOND) * MS_PER_SECOND;
+        if (clock_mono_ms() < until) {
+            timer_arm(&c->server->timers, &c->timer, until);
+            return;
+        }
+    }
+    /* libmicrohttpd notices by itself and completes the request. */
+    shutdown(c->fd, SHUT_RDWR);
+}
+
+/* ---- the request comes in ---- */
+
+void *connection_target(void *cls, const char *uri, struct MHD_Connection *mhd)
+{
+    (void)cls;
+    struct connection *c = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+    c->request = request_new(c, uri);
+    return c->request;
+}
+
+struct header_sizes {
+    size_t count, text;
+};
+
+static enum MHD_Result measure_header(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_len,
+    const char *value, size_t value_len)
+{
+    (void)kind, (void)name, (void)value;
+    struct header_sizes *sizes = cls;
+    sizes->count++;
+    sizes->text += name_len + value_len + 2;
+    return MHD_YES;
+}
+
+struct header_copy {
+    struct http_field *next;
+    char *text;
+};
+
+static char *copy_text(struct header_copy *copy, const char *text, size_t len)
+{
+    char *place = copy->text;
+    if (len > 0)
+        memcpy(place, text, len);
+    place[len] = '\0';
+    copy->text += len + 1;
+    return place;
+}
+
+static enum MHD_Result copy_header(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_len,
+    const char *value, size_t value_len)
+{
+    (void)kind;
+    struct header_copy *copy = cls;
+    copy->next->name = copy_text(copy, name, name_len);
+    copy->next->value = copy_text(copy, value, value_len);
+    copy->next++;
+    return MHD_YES;
+}
+
+/* All in one block, which a parked request keeps. */
+static void copy_headers(struct MHD_Connection *mhd, struct exchange *ex)
+{
+    struct header_sizes sizes = {0};
+    MHD_get_connection_values_n(mhd, MHD_HEADER_KIND, measure_header, &sizes);
+    ex->headers = xmalloc(sizes.count * sizeof *ex->headers + sizes.text);
+    ex->headers_count = sizes.count;
+    struct header_copy copy = {.next = ex->headers, .text = (char *)(ex->headers + sizes.count)};
+    MHD_get_connection_values_n(mhd, MHD_HEADER_KIND, copy_header, &copy);
+}
+
+/* libmicrohttpd 0.9 reads the header in place with C strings: it drops what follows a zero byte in a value,
+ * joins folded lines, and takes a line without a name for the end. Each leaves bytes of the block that belong
+ * to no field, so fields must follow one another with nothing but a line end between. Later versions refuse
+ * these themselves. */
+struct header_walk {
+    const char *end; /* of the field before */
+    bool has_gap;
+};
+
+enum { LINE_END = 2 };
+
+static enum MHD_Result walk_header(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_len,
+    const char *value, size_t value_len)
+{
+    (void)kind, (void)name_len;
+    struct header_walk *walk = cls;
+    walk->has_gap = walk->has_gap || (uintptr_t)name != (uintptr_t)walk->end + LINE_END;
+    walk->end = value + value_len;
+    return MHD_YES;
+}
+
+static bool header_has_gap(struct MHD_Connection *mhd, const char *method, const char *version)
+{
+    struct header_walk walk = {.end = version + strlen(version)};
+    if (strncmp(MHD_get_version(), "0.9.", 4) != 0)
+        return false;
+    MHD_get_connection_values_n(mhd, MHD_HEADER_KIND, walk_header, &walk);
+    size_t size = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)->header_size;
+    return walk.has_gap || (uintptr_t)walk.end + 2 * LINE_END != (uintptr_t)method + size;
+}
+
+static struct MHD_Response *response_new(struct request *r);
+
+static enum MHD_Result send_answer(struct request *r)
+{
+    struct connection *c = r->connection;
+    struct http_server *s = c->server;
+    int64_t size_ms = (int64_t)(r->ex.answer.len / BODY_BYTES_A_SECOND) * MS_PER_SECOND;
+    struct MHD_Response *response = response_new(r); /* takes the answer */
+    r->phase = PHASE_SENDING;
+    if (!r->streams) {
+        int64_t limit_ms = r->ex.confirm_delivery ? HTTP_DRAIN_MS : SEND_TIMEOUT_MS;
+        timer_arm(&s->timers, &c->timer, clock_mono_ms() + limit_ms + size_ms);
+    }
+    enum MHD_Result result = MHD_queue_response(c->mhd, (unsigned)r->ex.status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+/* Answers what no handler sees. Where a body comes the answer goes out at once, and the library closes; else
+ * it waits for the library's last call, so that the connection stays. */
+static enum MHD_Result refuse(struct request *r, int status, const char *code, const char *message)
+{
+    exchange_error(&r->ex, status, code, message);
+    request_announce(r);
+    r->is_refused = true;
+    return r->connection->linger ? send_answer(r) : MHD_YES;
+}
+
+static enum MHD_Result refuse_route(struct request *r, const struct buf *allow)
+{
+    if (allow->len == 0)
+        return refuse(r, 404, "not_found", "There is nothing at this path.");
+    exchange_add_header(&r->ex, "Allow", buf_text(allow));
+    return refuse(r, 405, "method_not_allowed", "This path takes other methods, see the Allow header.");
+}
+
+static enum MHD_Result too_large(struct request *r)
+{
+    char message[96];
+    snprintf(message, sizeof message, "The body is longer than the %zu bytes that this path takes.",
+        r->ex.route->max_body);
+    return refuse(r, 413, "payload_too_large", message);
+}
+
+static enum MHD_Result no_room(struct request *r)
+{
+    exchange_add_header(&r->ex, "Retry-After", "5");
+    return refuse(r, 503, "busy", "Too many requests are being received; try again.");
+}
+
+/* The header is complete: what is refused is refused before the body comes. */
+static enum MHD_Result begin(struct request *r, const char *method, const char *version)
+{
+    struct http_server *s = r->server;
+    struct connection *c = r->connection;
+    struct exchange *ex = &r->ex;
+    r->begun = true;
+    ex->method = xstrdup(method);
+    copy_headers(c->mhd, ex);
+    int64_t body_len = 0;
+    const char *problem = framing_check(ex->headers, ex->headers_count, &body_len);
+    if (!problem && header_has_gap(c->mhd, method, version))
+        problem = "The header is malformed.";
+    if (!problem && r->is_bad)
+        problem = "The request target is malformed.";
+    c->linger = problem || body_len != 0;
+    if (problem) {
+        exchange_add_header(ex, "Connection", "close"); /* nobody knows where the next request would begin */
+        return refuse(r, 400, "bad_request", problem);
+    }
+
+    struct buf allow = {0};
+    ex->route = route_find(s->options.routes, method, ex->path, &allow);
+    enum MHD_Result result = ex->route ? MHD_YES : refuse_route(r, &allow);
+    buf_free(&allow);
+    if (!ex->route)
+        return result;
+    if (body_len > 0 && (uint64_t)body_len > ex->route->max_body)
+        return too_large(r);
+    if (body_len > 0 && s->body_bytes + (size_t)body_len > HTTP_BODIES_MAX)
+        return no_room(r);
+    if (body_len == 0)
+        timer_cancel(&s->timers, &c->timer);
+    else
+        timer_arm(&s->timers, &c->timer, ex->began_ms + HTTP_BODY_TIMEOUT_MS);
+    return MHD_YES;
+}
+
+/* libmicrohttpd takes no answer in the middle of a body, so the refusal goes straight into the socket. */
+static void send_past_library(struct connection *c, const struct buf *text)
+{
+    const union MHD_ConnectionInfo *tls = MHD_get_connection_info(c->mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    if (tls && tls->tls_session) {
+        ssize_t sent = gnutls_record_send(tls->tls_session, text->data, text->len);
+        if (sent < 0)
+            log_debug("refusal not sent", LOG_STR("error", gnutls_strerror((int)sent)));
+        return;
+    }
+    if (send(c->fd, text->data, text->len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+        log_debug("refusal not sent", LOG_STR("peer", c->peer));
+}
+
+/* A chunked body turned out too long: answers, and has the connection closed. */
+static enum MHD_Result cut_off(
+    struct request *r, int status, const char *reason, const char *code, const char *message)
+{
+    struct exchange *ex = &r->ex;
+    const char *version = r->server->server_header;
+    exchange_error(ex, status, code, message);
+    request_announce(r);
+
+    struct buf text = {0};
+    buf_printf(&text,
+        "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\nConnection: close\r\n"
+        "X-Request-Id: %s\r\nServer: %s\r\nX-Patchcord-Version: %s\r\n\r\n%s",
+        status, reason, ex->answer.len, ex->id, version, version, buf_text(&ex->answer));
+    send_past_library(r->connection, &text);
+    buf_free(&text);
+    return MHD_NO;
+}
+
+static enum MHD_Result receive(struct request *r, const char *upload, size_t *upload_len)
+{
+    struct http_server *s = r->server;
+    struct exchange *ex = &r->ex;
+    if (*upload_len > ex->route->max_body - ex->body.len)
+        return cut_off(
+            r, 413, "Content Too Large", "payload_too_large", "The body is longer than this path takes.");
+    if (s->body_bytes + *upload_len > HTTP_BODIES_MAX)
+        return cut_off(
+            r, 503, "Service Unavailable", "busy", "Too many requests are being received; try again.");
+    buf_append(&ex->body, upload, *upload_len);
+    r->body_counted += *upload_len;
+    s->body_bytes += *upload_len;
+    *upload_len = 0;
+    return MHD_YES;
+}
+
+enum MHD_Result connection_handle(void *cls, struct MHD_Connection *mhd, const char *url, const char *method,
+    const char *version, const char *upload, size_t *upload_len, void **context)
+{
+    (void)cls, (void)url;
+    struct request *r = *context;
+    if (!r || r->connection->abandoned)
+        return MHD_NO;
+    if (!r->begun)
+        return begin(r, method, version);
+    if (*upload_len > 0)
+        return receive(r, upload, upload_len);
+    if (r->is_refused)
+        return send_answer(r);
+    /* First suspended, then handed on: the answer may be there before this returns. */
+    MHD_suspend_connection(mhd);
+    r->connection->suspended = true;
+    r->connection->linger = false;
+    timer_cancel(&r->server->timers, &r->connection->timer);
+    request_dispatch(r);
+    return MHD_YES;
+}
+
+/* ---- the answer goes out ---- */
+
+static ssize_t stream_read(void *cls, uint64_t position, char *out, size_t max)
+{
+    (void)position;
+    struct request *r = cls;
+    struct connection *c = r->connection;
+    if (c->abandoned)
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    size_t len = r->stream.len < max ? r->stream.len : max;
+    if (len > 0) {
+        memcpy(out, r->stream.data, len);
+        buf_consume(&r->stream, len);
+        return (ssize_t)len;
+    }
+    if (r->stream_ended)
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    MHD_suspend_connection(c->mhd);
+    c->suspended = true;
+    return 0;
+}
+
+static void add_header(struct MHD_Response *response, const char *name, const char *value)
+{
+    if (MHD_add_response_header(response, name, value) != MHD_YES)
+        log_warn("answer header dropped", LOG_STR("name", name));
+}
+
+static struct MHD_Response *response_new(struct request *r)
+{
+    struct exchange *ex = &r->ex;
+    struct MHD_Response *response;
+    if (r->streams) {
+        r->stream_started = true;
+        response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, stream_read, r, NULL);
+    } else {
+        size_t len = ex->answer.len;
+        response = MHD_create_response_from_buffer(len, buf_take(&ex->answer), MHD_RESPMEM_MUST_FREE);
+    }
+    if (!response) {
+        log_error("out of memory for an answer");
+        abort();
+    }
+    if (ex->content_type)
+        add_header(response, "Content-Type", ex->content_type);
+    for (size_t i = 0; i < ex->answer_headers_count; i++)
+        add_header(response, ex->answer_headers[i].name, ex->answer_headers[i].value);
+    add_header(response, "X-Request-Id", ex->id);
+    add_header(response, "Server", r->server->server_header);
+    add_header(response, "X-Patchcord-Version", r->server->server_header);
+    if (r->server->stopping)
+        add_header(response, "Connection", "close");
+    return response;
+}
+
+static void resume(struct connection *c)
+{
+    if (!c->suspended)
+        return;
+    c->suspended = false;
+    MHD_resume_connection(c->mhd);
+}
+
+void connection_abandon(struct connection *c)
+{
+    c->abandoned = true;
+    c->server->run_daemon = true;
+    shutdown(c->fd, SHUT_RDWR);
+    resume(c);
+}
+
+void connection_hand_over(struct connection *c)
+{
+    struct request *r = c->request;
+    bool is_begin = !r->streams || !r->stream_started;
+    c->server->run_daemon = true;
+    if (is_begin && r->ex.confirm_delivery && delivery_peer_gone(c->fd))
+        c->hung_up = true;
+    if (is_begin && send_answer(r) != MHD_YES) {
+        log_warn("answer not taken", LOG_STR("request", r->ex.id), LOG_INT("status", r->ex.status));
+        connection_abandon(c);
+        return;
+    }
+    resume(c);
+}
+
+void connection_completed(
+    void *cls, struct MHD_Connection *mhd, void **context, enum MHD_RequestTerminationCode how)
+{
+    (void)cls, (void)mhd;
+    struct request *r = *context;
+    *context = NULL;
+    if (r)
+        request_sent(r, how == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+}

@@ -1,0 +1,151 @@
+/* loop.h: what the files of the server share: the loop, its connections and requests. Everything here belongs
+ * to the loop thread but for what says otherwise.
+ *
+ * Who owns what: libmicrohttpd announces a connection and its end (connection.c); a request begins with its
+ * request line and ends when its answer was sent or its connection broke (connection.c), lives on until its
+ * handler has returned and its settle has run (request.c), and is freed by request_release alone. */
+#ifndef RELAY_HTTP_LOOP_H
+#define RELAY_HTTP_LOOP_H
+
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "delivery.h"
+#include "parking_loop.h"
+#include "server.h"
+#include "target.h"
+#include "timer.h"
+#include "watch.h"
+#include "workers.h"
+
+struct certificate;
+struct request;
+
+struct connection {
+    struct http_server *server;
+    struct MHD_Connection *mhd;
+    struct watch watch; /* the socket in our epoll, edge-triggered, from the connection's begin to its end */
+    int fd;
+    char peer[INET6_ADDRSTRLEN];
+    bool peer_is_loopback;
+
+    struct request *request;  /* under way, or NULL */
+    struct request *settling; /* answered over this connection, its settle has not returned yet; or NULL */
+    struct timer timer;       /* of the phase: header, body, keep-alive comment of a stream, sending */
+
+    bool hung_up;   /* the client closed its side, or the connection broke */
+    bool abandoned; /* to be closed without (a further part of) an answer */
+    bool linger;    /* closes with part of the request unread */
+    bool suspended; /* in libmicrohttpd */
+    TAILQ_ENTRY(connection) link;
+};
+
+enum phase {
+    PHASE_RECEIVING, /* libmicrohttpd is at it; no handler ran */
+    PHASE_HELD,      /* complete; waits until the connection's previous request has settled */
+    PHASE_WORKING,   /* a worker has it: nobody else touches exchange */
+    PHASE_PARKED,
+    PHASE_ANSWERED, /* the answer is there, not yet given to libmicrohttpd */
+    PHASE_SENDING,  /* libmicrohttpd sends it */
+    PHASE_SETTLING, /* waits for delivery, or a worker runs settle */
+};
+
+struct request {
+    struct exchange ex; /* first */
+    struct http_server *server;
+    struct connection *connection; /* NULL once it is gone */
+    enum phase phase;
+    bool begun;      /* its header was complete */
+    bool is_bad;     /* the target could not be read */
+    bool is_refused; /* answered without a handler */
+    int64_t began_us;
+    size_t body_counted; /* of server->body_bytes */
+
+    struct job job;
+    enum verdict verdict; /* what the handler returned */
+    STAILQ_ENTRY(request) done_link;
+
+    struct parked parked;
+    struct timer deadline; /* ex.wait.until_ms while parked */
+
+    bool streams; /* as ex.is_stream, which is a worker's at times; never for HEAD */
+    bool stream_started, stream_ended;
+    struct buf stream; /* to be sent */
+
+    enum settlement how;
+    struct connection *held_up; /* whose settling this is, or NULL */
+    struct delivery *delivery;  /* being confirmed */
+    TAILQ_ENTRY(request) link;
+};
+
+STAILQ_HEAD(request_queue, request);
+TAILQ_HEAD(request_list, request);
+TAILQ_HEAD(connection_list, connection);
+
+struct http_server {
+    struct http_server_options options;
+    char *host, *server_header, *cert_file, *key_file;
+    struct MHD_Daemon *daemon;
+    struct certificate *certificate;
+    struct parking *parking;
+    struct workers *workers;
+    struct poller *poller;
+    struct timers timers;
+    struct deliveries *deliveries;
+    int port, listen_fd, event_fd, signal_fd;
+    struct watch mhd_watch, event_watch, signal_watch;
+    uint64_t id_base, id_count;
+    bool run_daemon; /* libmicrohttpd has something to do */
+
+    struct connection_list connections;
+    struct request_list requests; /* all that are alive */
+    size_t body_bytes;
+
+    bool stopping;
+    int64_t stop_by_ms, abandon_at_ms;
+    struct timer stop_timer;
+
+    atomic_bool stop_asked, kicked;
+    pthread_mutex_t done_lock;
+    struct request_queue done; /* back from a worker; under done_lock */
+};
+
+/* server.c */
+/* Any thread, or a signal handler: makes the loop look at done, parking and stop_asked. */
+void server_kick(struct http_server *s);
+
+/* connection.c: libmicrohttpd's callbacks, and what is handed back to it. */
+void connection_notify(
+    void *cls, struct MHD_Connection *mhd, void **context, enum MHD_ConnectionNotificationCode code);
+void *connection_target(void *cls, const char *uri, struct MHD_Connection *mhd);
+enum MHD_Result connection_handle(void *cls, struct MHD_Connection *mhd, const char *url, const char *method,
+    const char *version, const char *upload, size_t *upload_len, void **context);
+void connection_completed(
+    void *cls, struct MHD_Connection *mhd, void **context, enum MHD_RequestTerminationCode how);
+/* The request has an answer, or more of its stream. Not from within libmicrohttpd's callbacks. */
+void connection_hand_over(struct connection *c);
+/* Ends the connection, whatever its request is doing. As above. */
+void connection_abandon(struct connection *c);
+
+/* request.c: the life of a request between its last byte and its settlement. */
+struct request *request_new(struct connection *c, const char *target);
+/* Sends it to a worker, after the connection's previous request has settled. */
+void request_dispatch(struct request *r);
+/* A worker is done with it. */
+void request_returned(struct request *r);
+/* The connection saw the client go, while the request may be parked. */
+void request_client_gone(struct request *r);
+/* The relay ends: what is parked runs once more. */
+void request_shutdown(struct request *r);
+/* The answer was sent whole (or not); the connection is to be forgotten. */
+void request_sent(struct request *r, bool complete);
+/* News for a parked request (of parking_drain). */
+void request_wake(void *owner);
+/* A comment line for a stream that is silent. */
+void request_keepalive(struct request *r);
+/* Tells options.answered. */
+void request_announce(struct request *r);
+void request_release(struct request *r);
+
+#endif

@@ -1,0 +1,258 @@
+/* parking.c: a fixed table of places. A key's place holds the version that its tickets name and the lists of
+ * those who wait; the memory for versions does not grow with the number of keys. Keys that share a place
+ * share its version, which costs a look in vain now and then, but are told apart by their hash when waits are
+ * woken or counted.
+ *
+ * The hash is keyed and random, so that nobody chooses names that collide. */
+#include "parking.h"
+
+#include <pthread.h>
+#include <sodium.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../common/alloc.h"
+#include "../../common/clock.h"
+#include "parking_loop.h"
+
+enum { PLACES = 8192 };
+
+TAILQ_HEAD(parked_list, parked);
+
+struct place {
+    atomic_uint_least64_t version;
+    struct parked_list exclusive, shared; /* oldest first */
+    uint64_t left_hash;                   /* the wait that left last ... */
+    int64_t left_ms;                      /* ... and when (monotonic); 0: none did */
+};
+
+struct parking {
+    void (*kick)(void *arg);
+    void *kick_arg;
+    uint8_t hash_key[crypto_shorthash_KEYBYTES];
+    atomic_uint_least64_t common_version; /* added to each place's */
+    atomic_size_t count;
+
+    pthread_mutex_t lock; /* for what follows */
+    bool all_notified;
+    uint64_t *notified; /* hashes of keys, in order */
+    size_t notified_count, notified_cap;
+    struct place places[PLACES];
+};
+
+struct parking *parking_new(void (*kick)(void *arg), void *arg)
+{
+    struct parking *p = xcalloc(1, sizeof *p);
+    p->kick = kick;
+    p->kick_arg = arg;
+    crypto_shorthash_keygen(p->hash_key);
+    pthread_mutex_init(&p->lock, NULL);
+    for (size_t i = 0; i < PLACES; i++) {
+        TAILQ_INIT(&p->places[i].exclusive);
+        TAILQ_INIT(&p->places[i].shared);
+    }
+    return p;
+}
+
+void parking_free(struct parking *p)
+{
+    if (!p)
+        return;
+    pthread_mutex_destroy(&p->lock);
+    free(p->notified);
+    free(p);
+}
+
+static uint64_t key_hash(const struct parking *p, const char *key)
+{
+    uint64_t hash;
+    _Static_assert(sizeof hash == crypto_shorthash_BYTES, "the hash fills 64 bits");
+    crypto_shorthash((unsigned char *)&hash, (const unsigned char *)key, strlen(key), p->hash_key);
+    return hash;
+}
+
+static struct place *place_of(struct parking *p, uint64_t hash)
+{
+    return &p->places[hash % PLACES];
+}
+
+static uint64_t place_ticket(const struct parking *p, const struct place *place)
+{
+    return atomic_load(&p->common_version) + atomic_load(&place->version);
+}
+
+uint64_t parking_ticket(struct parking *p, const char *key)
+{
+    return place_ticket(p, place_of(p, key_hash(p, key)));
+}
+
+static void remember_notified(struct parking *p, uint64_t hash)
+{
+    if (p->notified_count == p->notified_cap) {
+        p->notified_cap = p->notified_cap ? 2 * p->notified_cap : 64;
+        p->notified = xreallocarray(p->notified, p->notified_cap, sizeof *p->notified);
+    }
+    p->notified[p->notified_count++] = hash;
+}
+
+void parking_notify(struct parking *p, const char *key)
+{
+    uint64_t hash = key_hash(p, key);
+    struct place *place = place_of(p, hash);
+
+    pthread_mutex_lock(&p->lock);
+    atomic_fetch_add(&place->version, 1);
+    /* Whoever parks from now on sees the new version, so that only those already there need the loop. */
+    bool somebody = !TAILQ_EMPTY(&place->exclusive) || !TAILQ_EMPTY(&place->shared);
+    bool kick = somebody && p->notified_count == 0 && !p->all_notified;
+    if (somebody)
+        remember_notified(p, hash);
+    pthread_mutex_unlock(&p->lock);
+    if (kick)
+        p->kick(p->kick_arg);
+}
+
+void parking_notify_all(struct parking *p)
+{
+    pthread_mutex_lock(&p->lock);
+    atomic_fetch_add(&p->common_version, 1);
+    bool kick = !p->all_notified;
+    p->all_notified = true;
+    pthread_mutex_unlock(&p->lock);
+    if (kick)
+        p->kick(p->kick_arg);
+}
+
+static bool list_has_wait(const struct parked_list *list, uint64_t hash)
+{
+    const struct parked *who;
+    TAILQ_FOREACH(who, list, link)
+    {
+        if (who->hash == hash && !who->is_stream)
+            return true;
+    }
+    return false;
+}
+
+bool parking_is_waiting(struct parking *p, const char *key)
+{
+    uint64_t hash = key_hash(p, key);
+    struct place *place = place_of(p, hash);
+
+    pthread_mutex_lock(&p->lock);
+    bool waiting = list_has_wait(&place->exclusive, hash) || list_has_wait(&place->shared, hash);
+    if (!waiting && place->left_ms != 0 && place->left_hash == hash)
+        waiting = clock_mono_ms() - place->left_ms <= PARKING_JUST_NOW_MS;
+    pthread_mutex_unlock(&p->lock);
+    return waiting;
+}
+
+size_t parking_count(struct parking *p)
+{
+    return atomic_load(&p->count);
+}
+
+static struct parked_list *list_of(struct place *place, const struct parked *who)
+{
+    return who->exclusive ? &place->exclusive : &place->shared;
+}
+
+bool parking_enter(struct parking *p, struct parked *who, const char *key, uint64_t ticket)
+{
+    who->hash = key_hash(p, key);
+    struct place *place = place_of(p, who->hash);
+
+    pthread_mutex_lock(&p->lock);
+    bool current = place_ticket(p, place) == ticket;
+    if (current) {
+        TAILQ_INSERT_TAIL(list_of(place, who), who, link);
+        who->linked = true;
+        atomic_fetch_add(&p->count, 1);
+    }
+    pthread_mutex_unlock(&p->lock);
+    return current;
+}
+
+/* With the lock held. */
+static void take_out(struct parking *p, struct parked *who)
+{
+    struct place *place = place_of(p, who->hash);
+    TAILQ_REMOVE(list_of(place, who), who, link);
+    who->linked = false;
+    atomic_fetch_sub(&p->count, 1);
+    if (!who->is_stream) {
+        place->left_hash = who->hash;
+        place->left_ms = clock_mono_ms();
+    }
+}
+
+void parking_leave(struct parking *p, struct parked *who)
+{
+    if (!who->linked)
+        return;
+    pthread_mutex_lock(&p->lock);
+    take_out(p, who);
+    pthread_mutex_unlock(&p->lock);
+}
+
+static void move(struct parking *p, struct parked *who, struct parked_list *woken)
+{
+    take_out(p, who);
+    TAILQ_INSERT_TAIL(woken, who, link);
+}
+
+static void move_notified(struct parking *p, uint64_t hash, struct parked_list *woken)
+{
+    struct place *place = place_of(p, hash);
+    struct parked *who, *next;
+
+    TAILQ_FOREACH(who, &place->exclusive, link)
+    {
+        if (who->hash == hash) {
+            move(p, who, woken);
+            break;
+        }
+    }
+    TAILQ_FOREACH_SAFE(who, &place->shared, link, next)
+    {
+        if (who->hash == hash)
+            move(p, who, woken);
+    }
+}
+
+static void move_all(struct parking *p, struct parked_list *woken)
+{
+    for (size_t i = 0; i < PLACES; i++) {
+        struct parked *who, *next;
+        TAILQ_FOREACH_SAFE(who, &p->places[i].exclusive, link, next)
+        move(p, who, woken);
+        TAILQ_FOREACH_SAFE(who, &p->places[i].shared, link, next)
+        move(p, who, woken);
+    }
+}
+
+static void wake_each(struct parked_list *woken, void (*wake)(void *owner))
+{
+    struct parked *who;
+    while ((who = TAILQ_FIRST(woken)) != NULL) {
+        TAILQ_REMOVE(woken, who, link);
+        wake(who->owner);
+    }
+}
+
+void parking_drain(struct parking *p, void (*wake)(void *owner))
+{
+    struct parked_list woken = TAILQ_HEAD_INITIALIZER(woken);
+
+    pthread_mutex_lock(&p->lock);
+    if (p->all_notified)
+        move_all(p, &woken);
+    else
+        for (size_t i = 0; i < p->notified_count; i++)
+            move_notified(p, p->notified[i], &woken);
+    p->all_notified = false;
+    p->notified_count = 0;
+    pthread_mutex_unlock(&p->lock);
+    wake_each(&woken, wake);
+}

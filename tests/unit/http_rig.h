@@ -1,0 +1,39 @@
+/* http_rig.h: a server of test routes in this process, and sockets to talk to it. */
+#ifndef TESTS_UNIT_HTTP_RIG_H
+#define TESTS_UNIT_HTTP_RIG_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "../../common/buf.h"
+#include "../../relay/http/server.h"
+
+struct rig {
+    struct http_server *server;
+    pthread_t thread;
+    int64_t grace_ms;
+    atomic_int delivered, lost, runs, answered, reloaded;
+    atomic_int last_status;
+};
+extern struct rig rig;
+
+/* Starts the server; cert and key NULL: plain HTTP. */
+void rig_start(const char *cert_file, const char *key_file);
+/* Ends it; returns how long the loop took to end, in milliseconds. */
+int64_t rig_stop(void);
+
+/* A connection to the server, with a read time-out of 10 s. */
+int rig_connect(void);
+void rig_send(int fd, const char *text);
+/* Reads one answer with a Content-Length (or without a body); returns its status, 0 where the connection
+ * ended first. */
+int rig_answer(int fd, struct buf *head, struct buf *body);
+/* Reads until the end of the connection, or until text was seen. False: the end came first. */
+bool rig_read_until(int fd, const char *text, struct buf *got);
+/* Sends bytes over a connection of its own, and reads all until the end. The status, or 0. */
+int rig_once(const char *bytes, size_t len, struct buf *answer);
+/* Until *counter is at least wanted; false after timeout_ms. */
+bool rig_reaches(atomic_int *counter, int wanted, int timeout_ms);
+bool rig_parked(size_t wanted, int timeout_ms);
+
+#endif
