@@ -11,7 +11,7 @@
 #include "../../common/json.h"
 #include "../harness.h"
 
-enum { ANSWER_MS = 20 * 1000, TOOL_TEXT_COLUMN = 13 };
+enum { ANSWER_MS = 20 * 1000, TEXT_COLUMN = 22 };
 
 struct agent {
     const char *name;
@@ -43,12 +43,10 @@ static void show(const char *who, const char *format, ...)
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     printf("%7.1f ms  %-8s  ", (double)(now_us() - began_us) / 1000, who);
-    for (const char *at = text; *at; at++) {
-        putchar(*at);
-        if (*at == '\n' && at[1])
-            printf("%*s", 22, "");
-    }
-    putchar('\n');
+    char *rest = text, *line;
+    while ((line = strsep(&rest, "\n")))
+        if (*line)
+            printf("%*s%s\n", line == text ? 0 : TEXT_COLUMN, "", line);
     fflush(stdout);
 }
 
@@ -126,7 +124,7 @@ static char *hop(const struct agent *from, const struct agent *to, int64_t wait,
     char *fenced = xasprintf("\n> %s\n", content), *heading = xasprintf("From %s (", from->name);
     must(!failed_wait && strstr(got, fenced) && strstr(got, heading),
         "the waiting call has to bring the message", got);
-    printf("%*sstored after %.1f ms, in %s's hands after %.1f ms\n\n", 22, "",
+    printf("%*sstored after %.1f ms, in %s's hands after %.1f ms\n\n", TEXT_COLUMN, "",
         (double)(readable_us[0] - said_us) / 1000, to->name, (double)(readable_us[1] - said_us) / 1000);
     char *id = id_of_sent(got);
     free(fenced);
