@@ -196,7 +196,7 @@ static int read_file(const char *path, struct buf *text)
     }
     int error = 0;
     errno = 0;
-    text->len += fread(buf_reserve(text, ENV_FILE_MAX + 1), 1, ENV_FILE_MAX + 1, file);
+    buf_commit(text, fread(buf_reserve(text, ENV_FILE_MAX + 1), 1, ENV_FILE_MAX + 1, file));
     if (ferror(file)) {
         error = errno ? errno : EIO;
     } else if (text->len > ENV_FILE_MAX) {

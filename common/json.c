@@ -15,6 +15,9 @@ static_assert(JSON_MAX_BYTES < INT_MAX, "json-c counts bytes in an int");
 
 /* ---- parsing ---- */
 
+/* A text over this is parsed by a tokener of its own: a thread's keeps its largest string's room for good. */
+enum { TOKENER_KEPT_BYTES = 64 * 1024 };
+
 static pthread_key_t tokener_slot;
 
 static void free_tokener(void *tokener)
@@ -29,6 +32,17 @@ static void make_tokener_slot(void)
     }
 }
 
+static struct json_tokener *new_tokener(void)
+{
+    /* Its depth counts the innermost scalar too, and it refuses on reaching the limit. */
+    struct json_tokener *tokener = json_tokener_new_ex(JSON_MAX_DEPTH + 2);
+    if (!tokener) {
+        alloc_failed();
+    }
+    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+    return tokener;
+}
+
 /* This thread's own; freed when it ends. */
 static struct json_tokener *thread_tokener(void)
 {
@@ -39,12 +53,10 @@ static struct json_tokener *thread_tokener(void)
         json_tokener_reset(tokener);
         return tokener;
     }
-    /* Its depth counts the innermost scalar too, and it refuses on reaching the limit. */
-    tokener = json_tokener_new_ex(JSON_MAX_DEPTH + 2);
-    if (!tokener || pthread_setspecific(tokener_slot, tokener) != 0) {
+    tokener = new_tokener();
+    if (pthread_setspecific(tokener_slot, tokener) != 0) {
         alloc_failed();
     }
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
     return tokener;
 }
 
@@ -53,13 +65,9 @@ static bool is_space(char c)
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-/* What the scanner passed, and how json-c takes it. Trailing white space would be a surplus to it. */
-static struct json_object *parse_scanned(const char *text, size_t len, enum json_fault *fault)
+static struct json_object *run_tokener(
+    struct json_tokener *tokener, const char *text, size_t len, enum json_fault *fault)
 {
-    while (len > 0 && is_space(text[len - 1])) {
-        len--;
-    }
-    struct json_tokener *tokener = thread_tokener();
     struct json_object *value = json_tokener_parse_ex(tokener, text, (int)len);
     enum json_tokener_error error = json_tokener_get_error(tokener);
     if (error == json_tokener_continue) {
@@ -71,6 +79,21 @@ static struct json_object *parse_scanned(const char *text, size_t len, enum json
         *fault = JSON_FAULT_SYNTAX;
         return NULL;
     }
+    return value;
+}
+
+/* What the scanner passed, for json-c: to it, white space at the end would be a surplus. */
+static struct json_object *parse_scanned(const char *text, size_t len, enum json_fault *fault)
+{
+    while (len > 0 && is_space(text[len - 1])) {
+        len--;
+    }
+    if (len <= TOKENER_KEPT_BYTES) {
+        return run_tokener(thread_tokener(), text, len, fault);
+    }
+    struct json_tokener *tokener = new_tokener();
+    struct json_object *value = run_tokener(tokener, text, len, fault);
+    json_tokener_free(tokener);
     return value;
 }
 
@@ -95,7 +118,7 @@ static int read_all(int fd, size_t max, struct buf *out)
         if (got == 0) {
             return 0;
         }
-        out->len += (size_t)got;
+        buf_commit(out, (size_t)got);
         if (out->len > max) {
             return EFBIG;
         }

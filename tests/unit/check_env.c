@@ -86,14 +86,14 @@ static char *temporary(const char *text, size_t len)
 
 START_TEST(the_environment_wins_over_the_file)
 {
-    static const char text[] = "CHECK_ENV_A=file\nCHECK_ENV_B=first\nCHECK_ENV_B=second\n";
+    static const char text[] = "ENV_CHECK_A=file\nENV_CHECK_B=first\nENV_CHECK_B=second\n";
     char *path = temporary(text, sizeof(text) - 1);
-    setenv("CHECK_ENV_A", "environment", 1);
-    unsetenv("CHECK_ENV_B");
+    setenv("ENV_CHECK_A", "environment", 1);
+    unsetenv("ENV_CHECK_B");
     struct buf why = {0};
     ck_assert(env_load_file(path, &why));
-    ck_assert_str_eq(getenv("CHECK_ENV_A"), "environment");
-    ck_assert_str_eq(getenv("CHECK_ENV_B"), "first");
+    ck_assert_str_eq(getenv("ENV_CHECK_A"), "environment");
+    ck_assert_str_eq(getenv("ENV_CHECK_B"), "first");
     unlink(path);
     free(path);
 }
@@ -101,13 +101,13 @@ END_TEST
 
 START_TEST(a_bad_file_changes_nothing)
 {
-    static const char text[] = "CHECK_ENV_C=1\nnot a pair\n";
+    static const char text[] = "ENV_CHECK_C=1\nnot a pair\n";
     char *path = temporary(text, sizeof(text) - 1);
     struct buf why = {0};
     ck_assert(!env_load_file(path, &why));
     ck_assert_ptr_nonnull(strstr(buf_text(&why), path));
     ck_assert_ptr_nonnull(strstr(buf_text(&why), "line 2"));
-    ck_assert_ptr_null(getenv("CHECK_ENV_C"));
+    ck_assert_ptr_null(getenv("ENV_CHECK_C"));
     unlink(path);
     buf_reset(&why);
     ck_assert(!env_load_file(path, &why));

@@ -359,6 +359,24 @@ START_TEST(each_parse_starts_afresh)
 }
 END_TEST
 
+/* Each size around the step beyond which a text has a tokener of its own. */
+START_TEST(large_texts_are_parsed)
+{
+    for (size_t len = 64 * 1024 - 4; len < 64 * 1024 + 4; len++) {
+        struct buf text = {0};
+        buf_putc(&text, '"');
+        while (text.len < len - 1) {
+            buf_putc(&text, 'x');
+        }
+        buf_puts(&text, "\" \n");
+        struct json_object *value = parsed(buf_text(&text));
+        ck_assert_int_eq(json_object_get_string_len(value), (int)len - 2);
+        json_object_put(value);
+        buf_free(&text);
+    }
+}
+END_TEST
+
 static void *parse_many(void *arg)
 {
     const char *text = arg;
@@ -447,6 +465,7 @@ int main(void)
     tcase_add_test(tests, what_is_built_is_written);
     tcase_add_test(tests, null_is_no_fault);
     tcase_add_test(tests, each_parse_starts_afresh);
+    tcase_add_test(tests, large_texts_are_parsed);
     tcase_add_test(tests, threads_parse_side_by_side);
     tcase_add_test(tests, files_are_read_within_their_limit);
     return run_unit(suite);

@@ -29,11 +29,9 @@ static struct buf caught(void)
     struct buf text = {0};
     ssize_t got;
     while ((got = read(pipe_out, buf_reserve(&text, 65536), 65536)) > 0) {
-        text.len += (size_t)got;
+        buf_commit(&text, (size_t)got);
     }
     close(pipe_out);
-    buf_putc(&text, '\0');
-    text.len--;
     return text;
 }
 

@@ -146,7 +146,9 @@ START_TEST(a_terminal_is_asked_without_echo)
     ck_assert_int_ge(child, 0);
     if (child == 0) {
         char *secret = secret_read(STDIN_FILENO, "Token: ");
-        _exit(secret && strcmp(secret, "pc_typed") == 0 ? 0 : 1);
+        bool is_right = secret && strcmp(secret, "pc_typed") == 0;
+        secret_free(secret);
+        _exit(is_right ? 0 : 1);
     }
     struct buf shown = {0};
     type_when_asked(terminal, " pc_typed \n", &shown);
