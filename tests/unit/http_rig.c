@@ -94,6 +94,30 @@ static enum verdict handle_wait(struct exchange *ex)
         ex, key, ticket, clock_mono_ms() + query_number(ex, "ms", 60000), !exchange_query(ex, "shared"));
 }
 
+/* Settles slowly. */
+static void settle_slowly(struct exchange *ex, enum settlement how)
+{
+    struct pollfd none = {.fd = -1};
+    poll(&none, 1, (int)query_number(ex, "ms", 100));
+    count_settled(ex, how);
+}
+
+static enum verdict handle_settle(struct exchange *ex)
+{
+    exchange_answer(ex, 200, "text/plain", "ok", 2);
+    ex->settle = settle_slowly;
+    return VERDICT_DONE;
+}
+
+/* How many were delivered until now. */
+static enum verdict handle_count(struct exchange *ex)
+{
+    char text[16];
+    int len = snprintf(text, sizeof text, "%d", atomic_load(&rig.delivered));
+    exchange_answer(ex, 200, "text/plain", text, (size_t)len);
+    return VERDICT_DONE;
+}
+
 /* Keeps waiting, shutdown or not. */
 static enum verdict handle_stubborn(struct exchange *ex)
 {
@@ -128,6 +152,8 @@ static const struct route routes[] = {
     {"GET", "/nothing", "nothing", 0, handle_nothing},
     {"GET", "/big", "big", 0, handle_big},
     {"GET", "/slow", "slow", 0, handle_slow},
+    {"GET", "/settle", "settle", 0, handle_settle},
+    {"GET", "/count", "count", 0, handle_count},
     {"GET", "/wait", "wait", 0, handle_wait},
     {"GET", "/stubborn", "stubborn", 0, handle_stubborn},
     {"GET", "/stream", "stream", 0, handle_stream},
@@ -236,9 +262,13 @@ int rig_answer(int fd, struct buf *head, struct buf *body)
     const char *length = strcasestr(buf_text(&got), "\r\nContent-Length: ");
     size_t left = length ? strtoul(length + 18, NULL, 10) : 0;
     status = strstr(buf_text(&got), "\r\n\r\n") ? status_of(&got) : 0;
-    for (; left > 0 && recv(fd, &byte, 1, 0) == 1; left--) {
-        if (body)
-            buf_putc(body, byte);
+    char bytes[16 * 1024];
+    ssize_t len = 1;
+    while (left > 0 && len > 0) {
+        len = recv(fd, bytes, left < sizeof bytes ? left : sizeof bytes, 0);
+        if (len > 0 && body)
+            buf_append(body, bytes, (size_t)len);
+        left -= len > 0 ? (size_t)len : 0;
     }
     if (head)
         buf_append(head, got.data, got.len);
