@@ -40,9 +40,11 @@ create table agent_messages (
 -- What is waiting, so that its cost does not grow with what is stored. The columns behind seq are carried along, that
 -- a look at the queue needs no row.
 create index agent_messages_pending
-    on agent_messages (namespace_id, to_agent, seq, lease_until, lease_id, content_bytes)
+    on agent_messages (namespace_id, to_agent, seq, lease_until, lease_id, content_bytes,
+        status, unsent_at, expired_at)
     where status = 'pending' and unsent_at is null and expired_at is null;
-create index agent_messages_deferred on agent_messages (namespace_id, to_agent)
+create index agent_messages_deferred
+    on agent_messages (namespace_id, to_agent, seq, status, unsent_at, expired_at)
     where status = 'deferred' and unsent_at is null and expired_at is null;
 
 create index agent_messages_to on agent_messages (namespace_id, to_agent);
@@ -52,7 +54,7 @@ create index agent_messages_thread on agent_messages (thread_id) where thread_id
 create index agent_messages_reply on agent_messages (reply_to) where reply_to is not null;
 
 -- For housekeeping and counts.
-create index agent_messages_replied on agent_messages (seq)
+create index agent_messages_replied on agent_messages (status, unsent_at, expired_at)
     where status = 'replied' and unsent_at is null and expired_at is null;
 create index agent_messages_age on agent_messages (created_at) where unsent_at is null and expired_at is null;
 create index agent_messages_tombstones on agent_messages (created_at, unsent_at, expired_at)

@@ -80,7 +80,7 @@ struct notice_job {
     const struct cleanup *cleanup;
     const struct expiry_group *group;
     char id[UUID_SIZE];
-    struct buf text, words; /* last until the transaction's end */
+    struct buf text, words;
     int64_t seqs[NOTICE_MAX_MESSAGES];
     size_t count;
 };
@@ -108,8 +108,7 @@ static bool read_expiring(struct db *db, struct notice_job *job)
 
 static bool expire(struct db *db, int64_t seq)
 {
-    db_words_remove(db, seq);
-    return db_run(db, STATEMENT_EXPIRE, DB_INT(seq), DB_INT(db->now_ms));
+    return db_words_remove(db, seq) && db_run(db, STATEMENT_EXPIRE, DB_INT(seq), DB_INT(db->now_ms));
 }
 
 static enum store_status notice_run(struct db *db, void *arg)
@@ -226,8 +225,7 @@ static enum store_status delete_run(struct db *db, void *arg)
             job))
         return STORE_FAULT;
     for (size_t i = 0; i < job->count; i++) {
-        db_words_remove(db, job->seqs[i]);
-        if (!db_run(db, STATEMENT_MESSAGE_DELETE, DB_INT(job->seqs[i])))
+        if (!db_words_remove(db, job->seqs[i]) || !db_run(db, STATEMENT_MESSAGE_DELETE, DB_INT(job->seqs[i])))
             return STORE_FAULT;
     }
     return STORE_DONE;

@@ -54,7 +54,7 @@ void db_close(struct db *db)
         sqlite3_finalize(db->statements[i]);
     if (db->handle && sqlite3_close(db->handle) != SQLITE_OK)
         log_fault(db, "close");
-    free(db->words);
+    queues_free(db->queues);
     buf_free(&db->words_row);
     *db = (struct db){0};
 }
@@ -169,51 +169,22 @@ void db_party_token(const char *namespace_id, const char *agent, char out[static
     strlcpy(out + 1, hash, PARTY_TOKEN_SIZE - 1);
 }
 
-static struct pending_words *words_note(struct db *db, int64_t seq)
+bool db_words_add(struct db *db, int64_t seq, const char *namespace_id, const char *from, const char *to,
+    const struct buf *words)
 {
-    if (db->words_count == db->words_cap) {
-        db->words_cap = db->words_cap == 0 ? 64 : 2 * db->words_cap;
-        db->words = xreallocarray(db->words, db->words_cap, sizeof *db->words);
-    }
-    struct pending_words *noted = &db->words[db->words_count++];
-    *noted = (struct pending_words){.seq = seq};
-    return noted;
-}
-
-void db_words_add(struct db *db, int64_t seq, const char *namespace_id, const char *from, const char *to,
-    const char *words, size_t len)
-{
-    struct pending_words *noted = words_note(db, seq);
-    noted->words = words;
-    noted->words_len = len;
-    db_party_token(namespace_id, from, noted->parties);
-    strlcat(noted->parties, " ", sizeof noted->parties);
-    db_party_token(namespace_id, to, noted->parties + strlen(noted->parties));
-    strlcat(noted->parties, " ", sizeof noted->parties);
-}
-
-void db_words_remove(struct db *db, int64_t seq)
-{
-    words_note(db, seq)->is_removal = true;
-}
-
-static bool words_flush_one(struct db *db, const struct pending_words *noted)
-{
-    if (noted->is_removal)
-        return db_run(db, STATEMENT_WORDS_DELETE, DB_INT(noted->seq));
+    char party[PARTY_TOKEN_SIZE];
     buf_reset(&db->words_row);
-    buf_puts(&db->words_row, noted->parties);
-    buf_append(&db->words_row, noted->words, noted->words_len);
-    return db_run(
-        db, STATEMENT_WORDS_INSERT, DB_INT(noted->seq), DB_BYTES(db->words_row.data, db->words_row.len));
+    db_party_token(namespace_id, from, party);
+    buf_puts(&db->words_row, party);
+    buf_putc(&db->words_row, ' ');
+    db_party_token(namespace_id, to, party);
+    buf_puts(&db->words_row, party);
+    buf_putc(&db->words_row, ' ');
+    buf_append(&db->words_row, buf_text(words), words->len);
+    return db_run(db, STATEMENT_WORDS_INSERT, DB_INT(seq), DB_BYTES(db->words_row.data, db->words_row.len));
 }
 
-bool db_words_flush(struct db *db)
+bool db_words_remove(struct db *db, int64_t seq)
 {
-    for (size_t i = 0; i < db->words_count; i++) {
-        if (!words_flush_one(db, &db->words[i]))
-            return false;
-    }
-    db->words_count = 0;
-    return true;
+    return db_run(db, STATEMENT_WORDS_DELETE, DB_INT(seq));
 }

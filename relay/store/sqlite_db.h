@@ -10,26 +10,16 @@
 
 #include "../../common/buf.h"
 #include "../../common/compiler.h"
+#include "sqlite_queue.h"
 #include "sqlite_statements.h"
 #include "store.h"
-
-/* Words to enter into the full-text index, or to remove from it, before the commit: a savepoint that comes
- * after a change to the index would write it out, which costs more than the rest of the operation. */
-struct pending_words {
-    int64_t seq;
-    bool is_removal;
-    char parties[40];  /* two tokens */
-    const char *words; /* borrowed from the operation, which lasts until its answer */
-    size_t words_len;
-};
 
 struct db {
     sqlite3 *handle;
     sqlite3_stmt *statements[STATEMENT_COUNT];
-    int64_t now_ms; /* wall clock of the operation that runs */
-    struct pending_words *words;
-    size_t words_count, words_cap;
-    struct buf words_row;
+    int64_t now_ms;        /* wall clock of the operation that runs */
+    struct queues *queues; /* the writer's; NULL for others */
+    struct buf words_row;  /* between uses only its memory counts */
 };
 
 enum db_access {
@@ -86,11 +76,10 @@ char *db_column_text(sqlite3_stmt *statement, int column);
 void db_column_uuid(sqlite3_stmt *statement, int column, char out[static UUID_SIZE]);
 
 /* ---- words of messages ---- */
-void db_words_add(struct db *db, int64_t seq, const char *namespace_id, const char *from, const char *to,
-    const char *words, size_t len);
-void db_words_remove(struct db *db, int64_t seq);
-/* Enters what was noted. */
-MUST_CHECK bool db_words_flush(struct db *db);
+/* Enters a message into the full-text index, or takes it out. False: a fault, logged. */
+MUST_CHECK bool db_words_add(struct db *db, int64_t seq, const char *namespace_id, const char *from,
+    const char *to, const struct buf *words);
+MUST_CHECK bool db_words_remove(struct db *db, int64_t seq);
 /* The token that stands for a party in the index. */
 enum { PARTY_TOKEN_SIZE = 18 };
 void db_party_token(const char *namespace_id, const char *agent, char out[static PARTY_TOKEN_SIZE]);

@@ -106,18 +106,6 @@ bool sqlite_recipient_find(
     return true;
 }
 
-bool sqlite_queue_is_full(
-    struct db *db, const char *namespace_id, const char *agent, size_t len, bool *is_full)
-{
-    sqlite3_stmt *statement = db_query(db, STATEMENT_QUEUE, db_text(namespace_id), db_text(agent));
-    if (!statement || db_next(db, statement) != DB_ROW)
-        return false;
-    *is_full = sqlite3_column_int64(statement, 0) >= QUEUE_MAX_MESSAGES ||
-               sqlite3_column_int64(statement, 1) + (int64_t)len > QUEUE_MAX_BYTES;
-    db_done(statement);
-    return true;
-}
-
 enum id_owner sqlite_id_owner(struct db *db, const char *id, const struct store_caller *caller,
     const uint8_t fingerprint[static FINGERPRINT_SIZE])
 {
@@ -150,9 +138,8 @@ bool sqlite_deliver(struct db *db, const struct delivery *d)
             db_text(d->reply_to), db_text(d->thread_id), db_text(d->group_id),
             d->fingerprint ? DB_BLOB(d->fingerprint, FINGERPRINT_SIZE) : DB_NULL, DB_INT(d->content_len),
             DB_BYTES(d->content, d->content_len));
-    if (!stored)
-        return false;
-    db_words_add(db, sqlite3_last_insert_rowid(db->handle), d->namespace_id, d->from, d->to,
-        buf_text(d->words), d->words->len);
-    return true;
+    if (!is_deferred)
+        queue_note_added(db, d->namespace_id, d->to, d->content_len);
+    return stored &&
+           db_words_add(db, sqlite3_last_insert_rowid(db->handle), d->namespace_id, d->from, d->to, d->words);
 }

@@ -86,14 +86,22 @@ struct inbox_job {
 
 static enum store_status inbox_run(struct db *db, void *arg)
 {
+    static const struct {
+        enum statement list, count;
+    } by_status[] = {
+        [MESSAGE_PENDING] = {STATEMENT_INBOX_PENDING, STATEMENT_INBOX_COUNT_PENDING},
+        [MESSAGE_READ] = {STATEMENT_INBOX, STATEMENT_INBOX_COUNT},
+        [MESSAGE_REPLIED] = {STATEMENT_INBOX, STATEMENT_INBOX_COUNT},
+        [MESSAGE_DEFERRED] = {STATEMENT_INBOX_DEFERRED, STATEMENT_INBOX_COUNT_DEFERRED},
+    };
     struct inbox_job *job = arg;
+    const enum statement list = by_status[job->status].list, count = by_status[job->status].count;
     const struct db_arg args[] = {db_text(job->caller->namespace_id), db_text(job->caller->agent),
         db_text(sqlite_status_name(job->status)), DB_INT(job->limit)};
     if (job->count_only)
-        return db_number_args(db, STATEMENT_INBOX_COUNT, job->count, args, LENGTH_OF(args)) ? STORE_DONE
-                                                                                            : STORE_FAULT;
+        return db_number_args(db, count, job->count, args, LENGTH_OF(args)) ? STORE_DONE : STORE_FAULT;
     const enum store_status status =
-        sqlite_messages_read(db, db_query_args(db, STATEMENT_INBOX, args, LENGTH_OF(args)), job->result);
+        sqlite_messages_read(db, db_query_args(db, list, args, LENGTH_OF(args)), job->result);
     *job->count = (int64_t)job->result->count;
     return status;
 }

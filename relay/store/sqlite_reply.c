@@ -67,8 +67,7 @@ static enum store_status check_content(
         return refuse(job, REFUSAL_UNKNOWN_RECIPIENT);
     bool is_full = false;
     if (strcmp(job->result->sent.to, caller->agent) != 0 &&
-        !sqlite_queue_is_full(
-            db, caller->namespace_id, job->result->sent.to, job->reply->content_len, &is_full))
+        !queue_is_full(db, caller->namespace_id, job->result->sent.to, job->reply->content_len, &is_full))
         return STORE_FAULT;
     return is_full ? refuse(job, REFUSAL_QUEUE_FULL) : STORE_DONE;
 }

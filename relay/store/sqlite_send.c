@@ -88,8 +88,7 @@ static enum store_status find_room(struct db *db, struct send_job *job)
         bool is_full = false;
         if (strcmp(send->recipients[i], job->caller->agent) == 0)
             continue; /* stored deferred, in no queue */
-        if (!sqlite_queue_is_full(
-                db, job->caller->namespace_id, send->recipients[i], send->content_len, &is_full))
+        if (!queue_is_full(db, job->caller->namespace_id, send->recipients[i], send->content_len, &is_full))
             return STORE_FAULT;
         if (is_full)
             return refuse(job, REFUSAL_QUEUE_FULL, send->recipients[i]);

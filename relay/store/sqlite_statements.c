@@ -7,7 +7,11 @@
     " m.deferred_at, m.unsent_at, m.expired_at"
 #define WITH_CONTENT    ", m.content"
 #define WITHOUT_CONTENT ", null"
-#define FROM_MESSAGES   " from agent_messages m left join agent_threads t on t.id = m.thread_id"
+#define WITH_THREADS    " left join agent_threads t on t.id = m.thread_id"
+#define FROM_MESSAGES   " from agent_messages m" WITH_THREADS
+/* Named, because the planner without statistics takes a longer index for a better one. */
+#define FROM_PENDING  " from agent_messages m indexed by agent_messages_pending"
+#define FROM_DEFERRED " from agent_messages m indexed by agent_messages_deferred"
 
 /* Each in the words of the partial index that serves it. */
 #define IS_LIVE     "unsent_at is null and expired_at is null"
@@ -16,6 +20,11 @@
 
 #define TOKEN_COLUMNS                                                                                        \
     "token_hash, namespace_id, agent_id, label, active, created_at, expires_at, last_used_at"
+
+/* A message, or all of a group: by ?3. */
+#define IS_OF_SEND                                                                                           \
+    "seq in (select seq from agent_messages where id = ?3"                                                   \
+    " union all select seq from agent_messages where group_id = ?3)"
 
 /* The caller's own side of recall: ?1 namespace, ?2 caller, ?3 from, ?4 thread, ?5 later than, ?6 limit. */
 #define RECALL_FILTERS                                                                                       \
@@ -34,6 +43,14 @@
     " where w.message_words match ?7 and m.namespace_id = ?1"                                                \
     " and (m.from_agent = ?2 or (m.to_agent = ?2 and m.unsent_at is null))" RECALL_FILTERS
 
+/* ?1 namespace, ?2 caller, ?3 status (not for the two that have an index of their own), ?4 limit. */
+#define INBOX_WHERE(status) " where m.namespace_id = ?1 and m.to_agent = ?2 and " status " and " IS_LIVE
+#define INBOX(index, status)                                                                                 \
+    "select " MESSAGE_COLUMNS WITH_CONTENT " from agent_messages m" index WITH_THREADS INBOX_WHERE(          \
+        status) " order by m.seq desc limit ?4"
+#define INBOX_COUNT(index, status)                                                                           \
+    "select count(*) from (select 1 from agent_messages m" index INBOX_WHERE(status) " limit ?4)"
+
 /* Messages past the retention (?1) whose sender is told: the sender still exists at ?2. */
 #define EXPIRES "created_at <= ?1 and " IS_LIVE
 #define SENDER_IS_TOLD                                                                                       \
@@ -49,9 +66,6 @@ const char *const statement_sql[STATEMENT_COUNT] = {
     [STATEMENT_BEGIN_READ] = "begin",
     [STATEMENT_BEGIN_WRITE] = "begin immediate",
     [STATEMENT_COMMIT] = "commit",
-    [STATEMENT_SAVEPOINT] = "savepoint operation",
-    [STATEMENT_RELEASE] = "release operation",
-    [STATEMENT_ROLLBACK_TO] = "rollback to operation",
     [STATEMENT_DATA_VERSION] = "pragma data_version",
     [STATEMENT_NEWEST_SEQ] = "select coalesce(max(seq), 0) from agent_messages",
 
@@ -88,16 +102,16 @@ const char *const statement_sql[STATEMENT_COUNT] = {
     [STATEMENT_ID_OWNER] =
         "select namespace_id, from_agent, sent_hash from agent_messages where id = ?1 union all"
         " select namespace_id, from_agent, sent_hash from agent_messages where group_id = ?1 limit 1",
-    [STATEMENT_QUEUE] = "select count(*), coalesce(sum(content_bytes), 0) from agent_messages"
+    [STATEMENT_QUEUE] = "select count(*), coalesce(sum(content_bytes), 0)" FROM_PENDING
                         " where namespace_id = ?1 and to_agent = ?2 and " IS_PENDING,
     /* ?3 now; what came after seq ?4 and before time ?5 is within the grace. */
-    [STATEMENT_GATE_COUNT] = "select count(*) from agent_messages where namespace_id = ?1 and to_agent = ?2"
+    [STATEMENT_GATE_COUNT] = "select count(*)" FROM_PENDING " where namespace_id = ?1 and to_agent = ?2"
                              " and " IS_PENDING " and (lease_until is null or lease_until <= ?3)"
                              " and not (seq > ?4 and created_at < ?5)",
-    [STATEMENT_GATE_PREVIEW] =
-        "select " MESSAGE_COLUMNS WITH_CONTENT FROM_MESSAGES " where m.namespace_id = ?1 and m.to_agent = ?2"
-        " and " IS_PENDING " and (lease_until is null or lease_until <= ?3)"
-        " and not (m.seq > ?4 and m.created_at < ?5) order by m.seq limit ?6",
+    [STATEMENT_GATE_PREVIEW] = "select " MESSAGE_COLUMNS WITH_CONTENT FROM_PENDING WITH_THREADS
+                               " where m.namespace_id = ?1 and m.to_agent = ?2 and " IS_PENDING
+                               " and (lease_until is null or lease_until <= ?3)"
+                               " and not (m.seq > ?4 and m.created_at < ?5) order by m.seq limit ?6",
     [STATEMENT_THREAD_FIND] = "select id, resolved_at from agent_threads"
                               " where namespace_id = ?1 and agent_a = ?2 and agent_b = ?3 and slug = ?4",
     [STATEMENT_THREAD_OPEN] =
@@ -112,7 +126,7 @@ const char *const statement_sql[STATEMENT_COUNT] = {
     [STATEMENT_WORDS_DELETE] = "delete from message_words where rowid = ?1",
 
     /* ---- delivery ---- */
-    [STATEMENT_PENDING_SCAN] = "select seq, lease_until, lease_id, content_bytes from agent_messages"
+    [STATEMENT_PENDING_SCAN] = "select seq, lease_until, lease_id, content_bytes" FROM_PENDING
                                " where namespace_id = ?1 and to_agent = ?2 and " IS_PENDING " order by seq",
     [STATEMENT_MESSAGE_BY_SEQ] = "select " MESSAGE_COLUMNS WITH_CONTENT FROM_MESSAGES " where m.seq = ?1",
     [STATEMENT_LEASE_TAKE] =
@@ -120,13 +134,14 @@ const char *const statement_sql[STATEMENT_COUNT] = {
         " offered_at = coalesce(offered_at, ?4) where seq = ?1",
     [STATEMENT_LEASE_RENEW] = "update agent_messages set lease_until = ?2 where seq = ?1",
     [STATEMENT_LEASE_RELEASE] =
-        "update agent_messages set lease_id = null, lease_until = null, attempts = attempts - 1,"
+        "update agent_messages indexed by agent_messages_pending set lease_id = null, lease_until = null, "
+        "attempts = attempts - 1,"
         " offered_at = case when attempts = 1 then null else offered_at end"
         " where namespace_id = ?1 and to_agent = ?2 and lease_id = ?3 and " IS_PENDING,
     [STATEMENT_DEFERRED_COUNT] =
-        "select count(*) from agent_messages where namespace_id = ?1 and to_agent = ?2 and " IS_DEFERRED,
+        "select count(*)" FROM_DEFERRED " where namespace_id = ?1 and to_agent = ?2 and " IS_DEFERRED,
     [STATEMENT_DEFERRED_LIST] =
-        "select " MESSAGE_COLUMNS WITH_CONTENT FROM_MESSAGES
+        "select " MESSAGE_COLUMNS WITH_CONTENT FROM_DEFERRED WITH_THREADS
         " where m.namespace_id = ?1 and m.to_agent = ?2 and " IS_DEFERRED " order by m.seq limit ?3",
 
     /* ---- reply, unsend ---- */
@@ -139,11 +154,10 @@ const char *const statement_sql[STATEMENT_COUNT] = {
         " delivered_at = coalesce(delivered_at, ?3), replied_at = coalesce(replied_at, ?4),"
         " deferred_at = coalesce(deferred_at, ?5) where seq = ?1",
     [STATEMENT_UNSEND_LOOK] =
-        "select unsent_at is not null, status = 'pending' and attempts = 0 from agent_messages"
-        " where (id = ?3 or group_id = ?3) and namespace_id = ?1 and from_agent = ?2"
-        " and expired_at is null",
-    [STATEMENT_UNSEND] = "update agent_messages set unsent_at = ?4 where (id = ?3 or group_id = ?3)"
-                         " and namespace_id = ?1 and from_agent = ?2 and " IS_LIVE,
+        "select unsent_at is not null, status = 'pending' and attempts = 0 from agent_messages "
+        "where " IS_OF_SEND " and +namespace_id = ?1 and +from_agent = ?2 and expired_at is null",
+    [STATEMENT_UNSEND] = "update agent_messages set unsent_at = ?4 where " IS_OF_SEND
+                         " and +namespace_id = ?1 and +from_agent = ?2 and " IS_LIVE,
 
     /* ---- reading ---- */
     [STATEMENT_RECALL_NEWEST] = RECALL_BOTH_SIDES " order by 2 desc limit ?6",
@@ -153,11 +167,13 @@ const char *const statement_sql[STATEMENT_COUNT] = {
     [STATEMENT_RECALL_ONE] =
         "select " MESSAGE_COLUMNS WITH_CONTENT FROM_MESSAGES " where m.id = ?3 and m.namespace_id = ?1"
         " and (m.from_agent = ?2 or (m.to_agent = ?2 and m.unsent_at is null))",
-    [STATEMENT_INBOX] = "select " MESSAGE_COLUMNS WITH_CONTENT FROM_MESSAGES
-                        " where m.namespace_id = ?1 and m.to_agent = ?2 and m.status = ?3 and " IS_LIVE
-                        " order by m.seq desc limit ?4",
-    [STATEMENT_INBOX_COUNT] = "select count(*) from (select 1 from agent_messages where namespace_id = ?1"
-                              " and to_agent = ?2 and status = ?3 and " IS_LIVE " limit ?4)",
+    [STATEMENT_INBOX] = INBOX("", "status = ?3"),
+    [STATEMENT_INBOX_PENDING] = INBOX(" indexed by agent_messages_pending", "status = 'pending'"),
+    [STATEMENT_INBOX_DEFERRED] = INBOX(" indexed by agent_messages_deferred", "status = 'deferred'"),
+    [STATEMENT_INBOX_COUNT] = INBOX_COUNT("", "status = ?3"),
+    [STATEMENT_INBOX_COUNT_PENDING] = INBOX_COUNT(" indexed by agent_messages_pending", "status = 'pending'"),
+    [STATEMENT_INBOX_COUNT_DEFERRED] =
+        INBOX_COUNT(" indexed by agent_messages_deferred", "status = 'deferred'"),
     [STATEMENT_EVENTS] = "select " MESSAGE_COLUMNS WITHOUT_CONTENT FROM_MESSAGES
                          " where m.namespace_id = ?1 and m.to_agent = ?2 and m.seq > ?3 and " IS_LIVE
                          " order by m.seq limit ?4",
@@ -216,21 +232,22 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 
     /* ---- statistics: each from an index, that their cost stays small ---- */
     [STATEMENT_STATS_TOTAL] = "select count(*) from agent_messages",
-    [STATEMENT_STATS_REPLIED] = "select count(*) from agent_messages where status = 'replied' and " IS_LIVE,
-    [STATEMENT_STATS_DEFERRED] = "select count(*) from agent_messages where " IS_DEFERRED,
+    [STATEMENT_STATS_REPLIED] = "select count(*) from agent_messages indexed by agent_messages_replied where "
+                                "status = 'replied' and " IS_LIVE,
+    [STATEMENT_STATS_DEFERRED] = "select count(*)" FROM_DEFERRED " where " IS_DEFERRED,
     [STATEMENT_STATS_PENDING] =
-        "select count(*), count(case when lease_until > ?1 then 1 end) from agent_messages where " IS_PENDING,
+        "select count(*), count(case when lease_until > ?1 then 1 end)" FROM_PENDING " where " IS_PENDING,
     [STATEMENT_STATS_TOMBSTONES] = "select count(unsent_at), count(expired_at) from agent_messages"
                                    " where unsent_at is not null or expired_at is not null",
     [STATEMENT_STATS_BANS] = "select count(*) from rate_limit_bans where banned_until > ?1",
     [STATEMENT_STATS_AGENTS] =
         "select a.namespace_id, a.agent_id, r.display_name, r.machine_name, r.client_type, r.platform, "
         "r.last_seen,"
-        " (select count(*) from agent_messages where namespace_id = a.namespace_id and to_agent = a.agent_id"
+        " (select count(*)" FROM_PENDING " where namespace_id = a.namespace_id and to_agent = a.agent_id"
         " and " IS_PENDING "),"
-        " (select count(*) from agent_messages where namespace_id = a.namespace_id and to_agent = a.agent_id"
+        " (select count(*)" FROM_DEFERRED " where namespace_id = a.namespace_id and to_agent = a.agent_id"
         " and " IS_DEFERRED "),"
-        " (select created_at from agent_messages where namespace_id = a.namespace_id and to_agent = "
+        " (select created_at" FROM_PENDING " where namespace_id = a.namespace_id and to_agent = "
         "a.agent_id"
         " and " IS_PENDING " order by seq limit 1)"
         " from (select distinct namespace_id, agent_id from bearer_tokens where active = 1"

@@ -48,10 +48,6 @@ struct recipient {
 };
 MUST_CHECK bool sqlite_recipient_find(
     struct db *db, const char *namespace_id, const char *agent, struct recipient *recipient);
-/* Whether a queue has no room for a further message of len bytes. */
-MUST_CHECK bool sqlite_queue_is_full(
-    struct db *db, const char *namespace_id, const char *agent, size_t len, bool *is_full);
-
 /* What an id that a caller gave already belongs to. */
 enum id_owner { ID_FREE, ID_REPEAT, ID_TAKEN, ID_FAULT };
 MUST_CHECK enum id_owner sqlite_id_owner(struct db *db, const char *id, const struct store_caller *caller,
@@ -64,7 +60,7 @@ struct delivery {
     const uint8_t *fingerprint;                  /* NULL: none */
     const char *content;
     size_t content_len;
-    const struct buf *words; /* of the content; must last until the transaction's end */
+    const struct buf *words; /* of the content */
     bool is_notice;
 };
 MUST_CHECK bool sqlite_deliver(struct db *db, const struct delivery *delivery);

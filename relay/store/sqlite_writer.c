@@ -44,38 +44,24 @@ static bool plain(struct db *db, enum statement which)
 /* Ends a transaction that failed; SQLite may have rolled it back by itself already (disk full, I/O error). */
 static void abandon(struct db *db)
 {
-    db->words_count = 0;
     if (!sqlite3_get_autocommit(db->handle) && !db_exec(db, "rollback"))
         log_error("rollback failed");
 }
 
-/* Runs one operation in its savepoint. False: the transaction is lost. */
-static bool run_one(struct db *db, struct write *write)
-{
-    if (!plain(db, STATEMENT_SAVEPOINT))
-        return false;
-    const size_t words_mark = db->words_count;
-    db->now_ms = clock_wall_ms();
-    write->status = write->run(db, write->job);
-    if (sqlite3_get_autocommit(db->handle))
-        return false;
-    if (write->status == STORE_FAULT) {
-        db->words_count = words_mark;
-        if (!plain(db, STATEMENT_ROLLBACK_TO))
-            return false;
-    }
-    return plain(db, STATEMENT_RELEASE);
-}
-
+/* False: the transaction is lost, or must not be committed because an operation failed half-way. Savepoints
+ * would save the others from that, but copy every page that an operation touches, to guard against what
+ * hardly ever happens. */
 static bool run_transaction(struct db *db, struct write *const writes[], size_t count)
 {
     if (!plain(db, STATEMENT_BEGIN_WRITE))
         return false;
     for (size_t i = 0; i < count; i++) {
-        if (!run_one(db, writes[i]))
+        db->now_ms = clock_wall_ms();
+        writes[i]->status = writes[i]->run(db, writes[i]->job);
+        if (writes[i]->status == STORE_FAULT)
             return false;
     }
-    return db_words_flush(db) && plain(db, STATEMENT_COMMIT);
+    return plain(db, STATEMENT_COMMIT);
 }
 
 /* With synchronous=normal a commit does not wait for the disk; the next full one takes it along. */
@@ -236,6 +222,7 @@ struct writer *writer_start(const char *path, struct keeper *keeper, struct buf 
         free(writer);
         return NULL;
     }
+    writer->db.queues = queues_new();
     writer->is_synchronous = true;
     sqlite3_wal_hook(writer->db.handle, note_wal_pages, writer);
     pthread_mutex_init(&writer->lock, NULL);
