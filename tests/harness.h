@@ -117,6 +117,10 @@ const char *mcp_result_text(struct json_object *answer, bool *is_error);
 char *tool_ok(const struct relay_process *relay, const char *token, const char *tool, const char *args);
 void tool_says(const struct relay_process *relay, const char *token, const char *tool, const char *args,
     const char *wanted);
+/* The same, again and again until it does: for what follows a call that the relay itself acknowledges, once its
+ * answer has arrived. */
+void tool_soon_says(const struct relay_process *relay, const char *token, const char *tool, const char *args,
+    const char *wanted);
 /* For one that has to fail as a tool, saying so. */
 void tool_fails(const struct relay_process *relay, const char *token, const char *tool, const char *args,
     const char *wanted);

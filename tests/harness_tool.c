@@ -5,6 +5,8 @@
 #include "harness.h"
 #include "harness_process.h"
 
+enum { SOON_MS = 5000 };
+
 char *tool_ok(const struct relay_process *relay, const char *token, const char *tool, const char *args)
 {
     bool is_error = false;
@@ -28,6 +30,31 @@ void tool_says(const struct relay_process *relay, const char *token, const char 
 
     has(text, wanted);
     free(text);
+}
+
+struct expectation {
+    const struct relay_process *relay;
+    const char *token, *tool, *args, *wanted;
+    char *text; /* the last one */
+};
+
+static bool is_met(void *arg)
+{
+    struct expectation *e = arg;
+
+    free(e->text);
+    e->text = tool_ok(e->relay, e->token, e->tool, e->args);
+    return strstr(e->text, e->wanted);
+}
+
+void tool_soon_says(const struct relay_process *relay, const char *token, const char *tool, const char *args,
+    const char *wanted)
+{
+    struct expectation e = {relay, token, tool, args, wanted, NULL};
+
+    if (!poll_until(is_met, &e, harness_patience(SOON_MS)))
+        has(e.text, wanted);
+    free(e.text);
 }
 
 void tool_fails(const struct relay_process *relay, const char *token, const char *tool, const char *args,

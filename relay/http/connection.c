@@ -391,8 +391,10 @@ static ssize_t stream_read(void *cls, uint64_t position, char *out, size_t max)
         buf_consume(&r->stream, len);
         return (ssize_t)len;
     }
-    if (r->stream_ended)
+    if (r->stream_ended) {
+        r->arrived = !r->was_left && delivery_look(c->fd) == DELIVERY_DONE;
         return MHD_CONTENT_READER_END_OF_STREAM;
+    }
     MHD_suspend_connection(c->mhd);
     c->suspended = true;
     return 0;
@@ -452,8 +454,12 @@ void connection_hand_over(struct connection *c)
     struct request *r = c->request;
     bool is_begin = !r->streams || !r->stream_started;
     c->server->run_daemon = true;
-    if (is_begin && r->ex.confirm_delivery && delivery_peer_gone(c->fd))
+    bool is_end = !r->streams || r->stream_ended;
+    if (is_end && r->ex.confirm_delivery && delivery_peer_gone(c->fd))
         c->hung_up = true;
+    /* From here on the socket tells what arrived: whoever has read it all may close at once. */
+    if (is_end)
+        r->was_left = c->hung_up;
     if (is_begin && send_answer(r) != MHD_YES) {
         log_warn("answer not taken", LOG_STR("request", r->ex.id), LOG_INT("status", r->ex.status));
         connection_abandon(c);

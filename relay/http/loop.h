@@ -71,6 +71,8 @@ struct request {
 
     bool streams; /* as ex.is_stream, which is a worker's at times; never for HEAD */
     bool stream_started, stream_ended;
+    bool was_left; /* the client had gone before the (end of the) answer was on its way */
+    bool arrived;  /* the client's side has all of the stream, but for the mark of its end */
     struct buf stream; /* to be sent */
 
     enum settlement how;

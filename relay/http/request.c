@@ -302,8 +302,8 @@ void request_sent(struct request *r, bool complete)
     }
     c->settling = r;
     r->held_up = c;
-    enum delivery_state state = complete && !c->hung_up ? DELIVERY_DONE : DELIVERY_LOST;
-    if (state == DELIVERY_DONE && r->ex.confirm_delivery)
+    enum delivery_state state = (complete && !r->was_left) || r->arrived ? DELIVERY_DONE : DELIVERY_LOST;
+    if (state == DELIVERY_DONE && r->ex.confirm_delivery && !r->arrived)
         state = delivery_look(c->fd);
     if (state != DELIVERY_PENDING) {
         request_settle(r, state == DELIVERY_DONE ? SETTLED_DELIVERED : SETTLED_LOST);

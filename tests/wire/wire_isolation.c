@@ -114,7 +114,7 @@ START_TEST(addresses_elsewhere_are_out_of_reach)
     tool_fails(relay, stranger, "send_message", "{\"to\":\"frontend\",\"content\":\"x\"}",
         "Unknown recipient frontend: nothing was sent. Agents of yourproject, nearest name first: backend");
     tool_fails(relay, stranger, "recall", "{\"from_agent\":\"frontend@myproject\"}", "Out of reach");
-    tool_says(relay, frontend, "inbox", "{}", "| 0 pending");
+    tool_soon_says(relay, frontend, "inbox", "{}", "| 0 pending");
 }
 END_TEST
 

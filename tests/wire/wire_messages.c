@@ -69,8 +69,8 @@ START_TEST(a_round)
     tool_says(relay, backend, "reply", args, "Sent to frontend [");
     free(args);
     tool_says(relay, frontend, "wait_for_message", "{}", "> done \xe2\x80\x94 3 tables created\n");
-    tool_says(relay, frontend, "inbox", "{}", "frontend@myproject | 0 pending\n\nOnline: backend\n");
-    tool_says(relay, backend, "inbox", "{}", "backend@myproject | 0 pending\n");
+    tool_soon_says(relay, frontend, "inbox", "{}", "frontend@myproject | 0 pending\n\nOnline: backend\n");
+    tool_soon_says(relay, backend, "inbox", "{}", "backend@myproject | 0 pending\n");
     free(sent);
     free(id);
 }
@@ -103,7 +103,7 @@ START_TEST(what_is_refused)
     tool_fails(relay, frontend, "wait_for_message", "{\"timeout_seconds\":3601}", "timeout_seconds");
     tool_fails(relay, frontend, "wait_for_message", "{\"timeout_seconds\":\"5\"}", "timeout_seconds");
     /* Nothing of all this arrived. */
-    tool_says(relay, backend, "inbox", "{}", "| 0 pending\n");
+    tool_soon_says(relay, backend, "inbox", "{}", "| 0 pending\n");
 }
 END_TEST
 
@@ -158,7 +158,7 @@ START_TEST(bytes_that_are_no_text)
     free(body);
     free(bearer);
     free(url);
-    tool_says(relay, backend, "inbox", "{}", "| 0 pending\n");
+    tool_soon_says(relay, backend, "inbox", "{}", "| 0 pending\n");
 }
 END_TEST
 
@@ -191,7 +191,7 @@ START_TEST(several_recipients)
     /* All or none. */
     tool_fails(relay, frontend, "send_message", "{\"to\":[\"ops\",\"nobody\"],\"content\":\"x\"}",
         "Unknown recipient nobody");
-    tool_says(relay, ops, "inbox", "{}", "| 0 pending\n");
+    tool_soon_says(relay, ops, "inbox", "{}", "| 0 pending\n");
     free(ops);
 }
 END_TEST
@@ -203,7 +203,7 @@ START_TEST(older_names)
     tool_says(relay, backend, "inbox", "{}", "] thread old\n> x\n");
     char *id = send_text(frontend, "backend", "y"), *args = xasprintf("{\"message_id\":\"%s\"}", id);
     tool_says(relay, frontend, "unsend", args, "Unsent [");
-    tool_says(relay, backend, "inbox", "{}", "| 0 pending\n");
+    tool_soon_says(relay, backend, "inbox", "{}", "| 0 pending\n");
     free(args);
     free(id);
 }
@@ -233,7 +233,7 @@ START_TEST(unsending)
 
     tool_fails(relay, backend, "unsend_message", args, "Not found");
     tool_says(relay, frontend, "unsend_message", args, "Unsent [");
-    tool_says(relay, backend, "inbox", "{}", "| 0 pending\n");
+    tool_soon_says(relay, backend, "inbox", "{}", "| 0 pending\n");
     tool_says(relay, frontend, "recall", args, ", unsent just now\n> never mind\n");
     tool_fails(relay, backend, "recall", args, "Not found");
     free(args);
@@ -258,9 +258,9 @@ START_TEST(deferring)
     tool_says(relay, backend, "reply", defer, "Deferred [");
     tool_says(
         relay, backend, "inbox", "{}", "| 0 pending, 1 deferred\n\nDeferred:\nFrom frontend (just now) [");
-    tool_says(relay, frontend, "inbox", "{}", "| 0 pending\n");
+    tool_soon_says(relay, frontend, "inbox", "{}", "| 0 pending\n");
     tool_says(relay, backend, "reply", answer, "Sent to frontend [");
-    tool_says(relay, backend, "inbox", "{}", "backend@myproject | 0 pending\n");
+    tool_soon_says(relay, backend, "inbox", "{}", "backend@myproject | 0 pending\n");
     tool_says(relay, frontend, "inbox", "{}", "> looks good\n");
     free(answer);
     free(defer);
@@ -272,7 +272,7 @@ START_TEST(a_note_to_oneself)
 {
     tool_says(relay, backend, "send_message", "{\"to\":\"backend\",\"content\":\"remember\"}",
         "kept in your own inbox as deferred");
-    tool_says(relay, backend, "inbox", "{}", "| 0 pending, 1 deferred\n\nDeferred:\nFrom backend");
+    tool_soon_says(relay, backend, "inbox", "{}", "| 0 pending, 1 deferred\n\nDeferred:\nFrom backend");
 }
 END_TEST
 

@@ -112,8 +112,8 @@ START_TEST(resolved_without_a_word)
     char *args = xasprintf("{\"message_id\":\"%s\",\"resolve\":true}", id);
 
     tool_says(relay, backend, "reply", args, "Resolved thread deploy");
-    tool_says(relay, backend, "inbox", "{}", "| 0 pending\n");
-    tool_says(relay, frontend, "inbox", "{}", "| 0 pending\n");
+    tool_soon_says(relay, backend, "inbox", "{}", "| 0 pending\n");
+    tool_soon_says(relay, frontend, "inbox", "{}", "| 0 pending\n");
     free(args);
     free(id);
 }
@@ -138,7 +138,7 @@ START_TEST(bad_names)
     char *args = xasprintf("{\"to\":\"backend\",\"content\":\"x\",\"thread\":\"%s\"}", names[_i]);
 
     tool_fails(relay, frontend, "send_message", args, "thread must be a short name");
-    tool_says(relay, backend, "inbox", "{}", "| 0 pending\n");
+    tool_soon_says(relay, backend, "inbox", "{}", "| 0 pending\n");
     free(args);
 }
 END_TEST
