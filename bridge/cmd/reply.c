@@ -33,6 +33,7 @@ const struct command command_reply = {
             "OPTIONS\n"
             "  --defer    keep the message in your inbox, as deferred\n"
             "  --resolve  close its thread; a later message opens it again\n"
-            "  --json     one JSON object: message_id, status (sent or queued) and to\n" REQUEST_EXIT_CODES,
+            "  --json     one JSON object: message_id, status (sent or queued; deferred or\n"
+            "             closed where nothing was sent) and to\n" REQUEST_EXIT_CODES,
     .run = run,
 };

@@ -222,7 +222,10 @@ struct json_object *request_structured(const struct relay_reply *reply)
 static void say(const struct command *command, const char *text)
 {
     struct buf line = {0};
-    terminal_text(&line, text, strlen(text));
+    size_t len = strlen(text);
+    while (len > 0 && text[len - 1] == '\n')
+        len--;
+    terminal_text(&line, text, len);
     fprintf(stderr, "patchcord %s: %s\n", command->name, buf_text(&line));
     buf_free(&line);
 }

@@ -306,6 +306,15 @@ START_TEST(unsend_before_and_after)
     out_has("| 0 pending");
     free(line);
     free(id);
+    id = send_as(frontend, "send backend", "oops again");
+    line = xasprintf("unsend --json %s", id);
+    must_run(frontend, line, NULL);
+    struct json_object *value = out_json();
+    ck_assert_str_eq(json_text_or(value, "message_id", ""), id);
+    ck_assert_str_eq(json_text_or(value, "status", ""), "unsent");
+    json_object_put(value);
+    free(line);
+    free(id);
     id = send_as(frontend, "send backend", "seen");
     line = xasprintf("unsend %s", id);
     must_run(backend, "inbox --take", NULL);
@@ -389,6 +398,21 @@ START_TEST(wait_wakes_and_takes)
     ck_assert_int_eq(program_end(wait, 0), 0);
     must_run(backend, "inbox", NULL);
     out_has("| 0 pending");
+}
+END_TEST
+
+START_TEST(wait_that_is_interrupted_takes_nothing)
+{
+    struct program *wait = parked("wait", NULL);
+    ck_assert_int_eq(program_end(wait, SIGINT), 1);
+    free(send_as(frontend, "send backend", "still here"));
+    must_run(backend, "wait --json", NULL);
+    struct json_object *value = out_json();
+    int64_t attempt = 0;
+    ck_assert_str_eq(json_text_or(entry(value, "pending", 0), "content", ""), "still here");
+    ck_assert_int_eq(json_get_int(entry(value, "pending", 0), "attempt", &attempt), JSON_FIELD_FOUND);
+    ck_assert_int_eq(attempt, 1);
+    json_object_put(value);
 }
 END_TEST
 
@@ -570,6 +594,7 @@ int main(void)
     tcase_add_test(tcase, agents_are_listed);
     tcase_add_test(tcase, wait_runs_out_with_3);
     tcase_add_test(tcase, wait_wakes_and_takes);
+    tcase_add_test(tcase, wait_that_is_interrupted_takes_nothing);
     tcase_add_test(tcase, tail_shows_both_directions_and_takes_nothing);
     tcase_add_test(tcase, tail_outlives_the_relay);
     tcase_add_test(tcase, tail_begins_with_the_last_ones);
