@@ -1,0 +1,196 @@
+/* Limits: calls a minute and token, failed logins a minute and address, bans and what they do not stop. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "../../common/alloc.h"
+#include "../../common/json.h"
+#include "../harness.h"
+
+static struct relay_process *relay;
+static char *alice, *bob;
+static struct http_reply reply;
+
+static void start(const char *const env[])
+{
+    relay = relay_start(NULL, env);
+    alice = relay_token(relay, "alice@team");
+    bob = relay_token(relay, "bob@team");
+}
+
+static void teardown(void)
+{
+    http_reply_free(&reply);
+    free(alice);
+    free(bob);
+}
+
+static int call(
+    const char *method, const char *path, const char *bearer, const char *const headers[], const char *body)
+{
+    http_reply_free(&reply);
+    relay_call(relay, method, path, bearer, headers, body, &reply);
+    return reply.status;
+}
+
+static int poll_channel(const char *token)
+{
+    return call("POST", "/api/channel/poll", token, NULL, "");
+}
+
+static void assert_limited(int64_t least_s, int64_t most_s)
+{
+    int64_t seconds = 0;
+    ck_assert_int_eq(reply.status, 429);
+    ck_assert_str_eq(json_text_or(reply.json, "error", ""), "rate_limited");
+    ck_assert_int_eq(json_get_int(reply.json, "retry_after", &seconds), JSON_FIELD_FOUND);
+    ck_assert_int_ge(seconds, least_s);
+    ck_assert_int_le(seconds, most_s);
+    char *header = xasprintf("\nRetry-After: %lld\r", (long long)seconds);
+    ck_assert_ptr_nonnull(strcasestr(buf_text(&reply.headers), header));
+    free(header);
+}
+
+START_TEST(token_limit)
+{
+    static const char *const env[] = {"PATCHCORD_RATE_LIMIT_PER_MINUTE=5", NULL};
+    start(env);
+    for (int i = 0; i < 5; i++)
+        ck_assert_int_eq(poll_channel(alice), 200);
+    ck_assert_int_eq(poll_channel(alice), 429);
+    assert_limited(59, 60);
+    ck_assert_int_eq(call("POST", "/mcp/bearer", alice, NULL, "{}"), 429);
+    ck_assert_int_eq(poll_channel(bob), 200);
+    /* What only looks or acknowledges goes on. */
+    ck_assert_int_eq(call("GET", "/api/inbox", alice, NULL, NULL), 200);
+    ck_assert_int_eq(call("POST", "/api/ack", alice, NULL, "{\"ids\":[]}"), 200);
+    ck_assert_int_eq(call("GET", "/health", alice, NULL, NULL), 200);
+    ck_assert(relay_log_has(relay, "token_banned"));
+    ck_assert_int_eq(relay_metric(relay, "patchcord_bans"), 1);
+}
+END_TEST
+
+START_TEST(ban_survives_a_restart)
+{
+    static const char *const env[] = {
+        "PATCHCORD_RATE_LIMIT_PER_MINUTE=3", "PATCHCORD_RATE_BAN_SECONDS=3600", NULL};
+    start(env);
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(poll_channel(alice), 200);
+    ck_assert_int_eq(poll_channel(alice), 429);
+    relay_kill(relay);
+    relay_restart(relay, NULL);
+    ck_assert_int_eq(poll_channel(alice), 429);
+    assert_limited(3500, 3600);
+    ck_assert_int_eq(poll_channel(bob), 200);
+}
+END_TEST
+
+static bool is_let_in(void *arg)
+{
+    return poll_channel(arg) == 200;
+}
+
+/* Calls during a ban do not extend it: polling all the while, the token is let in again. */
+START_TEST(ban_ends)
+{
+    static const char *const env[] = {
+        "PATCHCORD_RATE_LIMIT_PER_MINUTE=2", "PATCHCORD_RATE_BAN_SECONDS=1", NULL};
+    start(env);
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(poll_channel(alice), 200);
+    ck_assert_int_eq(poll_channel(alice), 429);
+    assert_limited(1, 1);
+    ck_assert(poll_until(is_let_in, alice, 5000));
+}
+END_TEST
+
+START_TEST(address_limit)
+{
+    static const char *const env[] = {"PATCHCORD_ANON_RATE_LIMIT_PER_MINUTE=4", NULL};
+    static const char *const client[] = {"X-Forwarded-For: 203.0.113.9", NULL},
+                             *const other[] = {"X-Forwarded-For: 203.0.113.10", NULL},
+                             *const spoofed[] = {"X-Forwarded-For: 198.51.100.1, 203.0.113.9", NULL};
+    start(env);
+    for (int i = 0; i < 4; i++)
+        ck_assert_int_eq(call("GET", "/api/inbox", i % 2 ? NULL : "pc_wrong", client, NULL), 401);
+    ck_assert_int_eq(call("GET", "/api/inbox", NULL, client, NULL), 429);
+    assert_limited(59, 60);
+    ck_assert_int_eq(call("GET", "/api/inbox", NULL, spoofed, NULL), 429);
+    ck_assert_int_eq(call("GET", "/api/inbox", NULL, other, NULL), 401);
+    ck_assert_int_eq(call("GET", "/api/inbox", NULL, NULL, NULL), 401);
+    /* Who has a credential is not locked out by others at the same address. */
+    ck_assert_int_eq(call("GET", "/api/inbox", alice, client, NULL), 200);
+    ck_assert_int_eq(call("GET", "/health", NULL, client, NULL), 200);
+    ck_assert(relay_log_has(relay, "address_banned"));
+}
+END_TEST
+
+START_TEST(header_of_an_untrusted_peer)
+{
+    static const char *const env[] = {
+        "PATCHCORD_ANON_RATE_LIMIT_PER_MINUTE=2", "PATCHCORD_TRUSTED_PROXIES=10.0.0.0/8", NULL};
+    start(env);
+    char header[64];
+    for (int i = 0; i < 3; i++) {
+        (void)snprintf(header, sizeof header, "X-Forwarded-For: 203.0.113.%d", i);
+        ck_assert_int_eq(
+            call("GET", "/api/inbox", NULL, (const char *const[]){header, NULL}, NULL), i < 2 ? 401 : 429);
+    }
+}
+END_TEST
+
+/* Older clients ask for these at each start, without a credential that we know. */
+START_TEST(absent_paths_are_no_failed_logins)
+{
+    static const char *const env[] = {"PATCHCORD_ANON_RATE_LIMIT_PER_MINUTE=1", NULL};
+    start(env);
+    for (int i = 0; i < 5; i++) {
+        ck_assert_int_eq(call("GET", "/api/skills/team/alice", "pc_wrong", NULL, NULL), 404);
+        ck_assert_ptr_nonnull(reply.json);
+        ck_assert_int_eq(call("POST", "/api/agent/install-path", "pc_wrong", NULL, "{}"), 404);
+        ck_assert_ptr_nonnull(reply.json);
+    }
+    ck_assert_int_eq(call("GET", "/api/inbox", NULL, NULL, NULL), 401);
+    ck_assert_int_eq(call("GET", "/api/inbox", NULL, NULL, NULL), 429);
+}
+END_TEST
+
+START_TEST(guessing_the_operators_token)
+{
+    static const char *const env[] = {
+        "PATCHCORD_ANON_RATE_LIMIT_PER_MINUTE=3", "PATCHCORD_CLEANUP_TOKEN=operator-token", NULL};
+    start(env);
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(call("POST", "/api/cleanup", "guess", NULL, ""), 401);
+    ck_assert_int_eq(call("POST", "/api/cleanup", "guess", NULL, ""), 429);
+    ck_assert_int_eq(call("POST", "/api/cleanup", "operator-token", NULL, ""), 200);
+}
+END_TEST
+
+START_TEST(zero_turns_limits_off)
+{
+    start(NULL); /* the harness' own settings: 0 */
+    for (int i = 0; i < 150; i++)
+        ck_assert_int_eq(poll_channel(alice), 200);
+    for (int i = 0; i < 50; i++)
+        ck_assert_int_eq(call("GET", "/api/inbox", NULL, NULL, NULL), 401);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("limits");
+    TCase *tests = harness_case(suite, "limits");
+    tcase_add_checked_fixture(tests, NULL, teardown);
+    tcase_add_test(tests, token_limit);
+    tcase_add_test(tests, ban_survives_a_restart);
+    tcase_add_test(tests, ban_ends);
+    tcase_add_test(tests, address_limit);
+    tcase_add_test(tests, header_of_an_untrusted_peer);
+    tcase_add_test(tests, absent_paths_are_no_failed_logins);
+    tcase_add_test(tests, guessing_the_operators_token);
+    tcase_add_test(tests, zero_turns_limits_off);
+    return run_suite(suite);
+}
