@@ -2,6 +2,7 @@
  * recall, which changes nothing and knows both directions. */
 #include <errno.h>
 #include <getopt.h>
+#include <stdint.h>
 #include <bsd/stdlib.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 
 #include "../../common/alloc.h"
 #include "../../common/clock.h"
+#include "../../common/fence.h"
 #include "../../common/mcp.h"
 #include "../../common/uuid.h"
 #include "../event_stream.h"
@@ -72,7 +74,7 @@ static void append_message(struct buf *out, struct json_object *message)
         terminal_word(out, thread);
     }
     buf_putc(out, '\n');
-    terminal_fenced(out, content, len);
+    fence_text(out, content, len, SIZE_MAX);
 }
 
 static bool print_message(const struct tail *tail, struct json_object *message)

@@ -5,65 +5,57 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../../common/fence.h"
 #include "../../common/utf8.h"
 
-/* Characters that a terminal acts upon instead of showing them: controls, line and paragraph separators, and
- * what changes the direction of text (UAX #9). */
+/* Characters that a terminal acts upon instead of showing them: the unseen ones, the tab and what ends a
+ * line. */
 static bool is_active(uint32_t c)
 {
-    static const struct {
-        uint32_t first, last;
-    } active[] = {
-        {0x00, 0x1f}, {0x7f, 0x9f}, {0x061c, 0x061c}, {0x200e, 0x200f}, {0x2028, 0x202e}, {0x2066, 0x2069}};
-    for (size_t i = 0; i < LENGTH_OF(active); i++)
-        if (c >= active[i].first && c <= active[i].last)
-            return true;
-    return false;
+    return fence_is_unseen(c) || (c >= '\t' && c <= '\r') || c == 0x2028 || c == 0x2029;
 }
 
-/* Appends the character at text, shown by format (of one unsigned) where it is active and not in plain.
- * Returns its length. */
-static size_t append_character(struct buf *out, const char *text, size_t len, const char *plain, bool json)
+static void append_shown(struct buf *out, uint32_t c)
 {
-    uint32_t c = 0;
-    size_t size = utf8_decode(text, len, &c);
-    if (size == 0)
-        buf_puts(out, "\xef\xbf\xbd"); /* U+FFFD */
-    else if (!is_active(c) || (c < 0x80 && c > 0 && strchr(plain, (int)c)))
-        buf_append(out, text, size);
+    buf_printf(out, "<U+%04X>", (unsigned)c);
+}
+
+/* As JSON escapes it (RFC 8259, section 7): beyond the basic plane, a pair of surrogates. */
+static void append_escaped(struct buf *out, uint32_t c)
+{
+    if (c < 0x10000)
+        buf_printf(out, "\\u%04x", (unsigned)c);
     else
-        buf_printf(out, json ? "\\u%04x" : "<U+%04X>", (unsigned)c);
-    return size ? size : 1;
+        buf_printf(out, "\\u%04x\\u%04x", (unsigned)(0xd800 + ((c - 0x10000) >> 10)),
+            (unsigned)(0xdc00 + (c & 0x3ff)));
 }
 
-static void append_all(struct buf *out, const char *text, size_t len, const char *plain, bool json)
+/* Appends text with what is active, and not in plain, in another form. */
+static void append_all(struct buf *out, const char *text, size_t len, const char *plain,
+    void (*append_active)(struct buf *out, uint32_t c))
 {
-    for (size_t at = 0; at < len;)
-        at += append_character(out, text + at, len - at, plain, json);
+    for (size_t at = 0, size; at < len; at += size) {
+        uint32_t c = 0;
+        size = utf8_decode(text + at, len - at, &c);
+        if (size == 0) {
+            buf_puts(out, "\xef\xbf\xbd"); /* U+FFFD */
+            size = 1;
+        } else if (is_active(c) && !(c > 0 && c < 0x80 && strchr(plain, (int)c))) {
+            append_active(out, c);
+        } else {
+            buf_append(out, text + at, size);
+        }
+    }
 }
 
 void terminal_text(struct buf *out, const char *text, size_t len)
 {
-    append_all(out, text, len, "\n\t", false);
+    append_all(out, text, len, "\n\t", append_shown);
 }
 
 void terminal_word(struct buf *out, const char *text)
 {
-    append_all(out, text ? text : "", text ? strlen(text) : 0, "", false);
-}
-
-void terminal_fenced(struct buf *out, const char *text, size_t len)
-{
-    do {
-        const char *end = len > 0 ? memchr(text, '\n', len) : NULL;
-        size_t line = end ? (size_t)(end - text) : len;
-        buf_puts(out, "> ");
-        append_all(out, text, line, "\t", false);
-        buf_putc(out, '\n');
-        line += end ? 1 : 0;
-        text += line;
-        len -= line;
-    } while (len > 0);
+    append_all(out, text ? text : "", text ? strlen(text) : 0, "", append_shown);
 }
 
 void terminal_json(struct buf *out, struct json_object *value)
@@ -71,7 +63,7 @@ void terminal_json(struct buf *out, struct json_object *value)
     struct buf text = {0};
     json_write(value, &text);
     /* Such characters occur in strings alone, where their escapes mean the same. */
-    append_all(out, buf_text(&text), text.len, "", true);
+    append_all(out, buf_text(&text), text.len, "", append_escaped);
     buf_putc(out, '\n');
     buf_free(&text);
 }

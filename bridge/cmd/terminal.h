@@ -14,8 +14,6 @@
 void terminal_text(struct buf *out, const char *text, size_t len);
 /* Appends a value that belongs into one line: its line ends are shown too. NULL is "". */
 void terminal_word(struct buf *out, const char *text);
-/* Appends each line of text with "> " before it, so that none of it can pass for a line of ours. */
-void terminal_fenced(struct buf *out, const char *text, size_t len);
 /* Appends the value's compact text and a newline. */
 void terminal_json(struct buf *out, struct json_object *value);
 

@@ -5,10 +5,10 @@
 
 #include "../../common/alloc.h"
 #include "../../common/clock.h"
+#include "../../common/fence.h"
 #include "../../common/tool_spec.h"
 #include "../config.h"
 #include "../metrics.h"
-#include "../tools/fence.h"
 
 struct tool_run {
     struct tool_call call;

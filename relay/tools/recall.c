@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "../../common/clock.h"
+#include "../../common/fence.h"
 #include "../../common/utf8.h"
-#include "fence.h"
 #include "recipients.h"
 #include "render.h"
 #include "tool.h"

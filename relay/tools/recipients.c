@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "fence.h"
+#include "../../common/fence.h"
 
 enum { NAMES_SHOWN_MAX = 20 };
 

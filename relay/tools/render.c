@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "../../common/clock.h"
+#include "../../common/fence.h"
 #include "../../common/ident.h"
 #include "../../common/utf8.h"
-#include "fence.h"
 
 enum { ONLINE_SHOWN_MAX = 20, AWAY_SHOWN_MAX = 100 };
 

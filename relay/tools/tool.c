@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../common/fence.h"
 #include "../../common/utf8.h"
 #include "../http/parking.h"
-#include "fence.h"
 
 enum { STORE_RETRY_AFTER_S = 2, ERROR_TEXT_MAX = 512 };
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "../../common/utf8.h"
-#include "../../relay/tools/fence.h"
+#include "../../common/fence.h"
 
 enum { PLENTY = 1 << 20 };
 

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../../common/utf8.h"
+#include "utf8.h"
 
 static const char line_prefix[] = "> ";
 
@@ -32,7 +32,7 @@ static const struct {
     {0xE0000, 0xE007F}, /* tags: whole sentences can hide in them */
 };
 
-static bool is_unseen(uint32_t code_point)
+bool fence_is_unseen(uint32_t code_point)
 {
     for (size_t i = 0; i < LENGTH_OF(unseen); i++) {
         if (code_point >= unseen[i].first && code_point <= unseen[i].last)
@@ -64,7 +64,7 @@ static size_t next_character(const char *text, size_t len, uint32_t *code_point)
 static const char *shown_as(
     const char *text, size_t step, uint32_t code_point, char spelled[static SPELLED_SIZE], size_t *len)
 {
-    if (code_point != REPLACEMENT && !is_unseen(code_point)) {
+    if (code_point != REPLACEMENT && !fence_is_unseen(code_point)) {
         *len = step;
         return text;
     }
