@@ -186,12 +186,23 @@ START_TEST(stops_with_waits_and_streams)
 }
 END_TEST
 
+static bool is_listening(void *arg)
+{
+    const struct program *relay = arg;
+    char log[4096] = "";
+    FILE *file = fopen(relay->log_path, "re");
+    ck_assert_ptr_nonnull(file);
+    const size_t len = fread(log, 1, sizeof log - 1, file);
+    ck_assert_int_eq(fclose(file), 0);
+    return len > 0 && strstr(log, "event=listening") != NULL;
+}
+
 START_TEST(interrupted_from_the_terminal)
 {
     char *data = xasprintf("PATCHCORD_DATA_DIR=%s", temp_folder());
     struct program *relay = program_start((const char *const[]){"patchcord-relay", "serve", NULL},
         (const char *const[]){data, "PATCHCORD_PORT=0", NULL});
-    /* A signal that comes while it starts waits until it serves. */
+    ck_assert(poll_until(is_listening, relay, SOON_MS));
     ck_assert_int_eq(program_end(relay, SIGINT), 0);
     free(data);
 }
