@@ -183,10 +183,11 @@ struct question {
     bool channel;
 };
 
-/* What a method's function says: a result, or an error's words (its code is JSONRPC_INVALID_PARAMS). */
+/* What a method's function says: a result, or an error's words (its code is JSONRPC_INVALID_PARAMS) and data. */
 struct outcome {
     struct json_object *result;
     const char *problem;
+    struct json_object *data;
 };
 
 static const struct prompt {
@@ -316,6 +317,28 @@ static struct outcome answer_prompts_get(const struct question *q)
     return (struct outcome){.problem = "Unknown prompt: there are inbox and wait"};
 }
 
+/* There are no resources, and none are announced; clients and caches that ask anyway learn just that. */
+static struct outcome answer_resources_list(const struct question *q)
+{
+    return list_outcome(q, "resources", json_new_array());
+}
+
+static struct outcome answer_resource_templates_list(const struct question *q)
+{
+    return list_outcome(q, "resourceTemplates", json_new_array());
+}
+
+static struct outcome answer_resources_read(const struct question *q)
+{
+    const char *uri;
+    if (json_get_text(q->message->params, "uri", &uri, NULL) != JSON_FIELD_FOUND) {
+        return (struct outcome){.problem = "resources/read needs uri, a string"};
+    }
+    struct json_object *data = json_new_object();
+    json_add_text(data, "uri", uri);
+    return (struct outcome){.problem = "Resource not found", .data = data};
+}
+
 static const struct method {
     const char *name;
     bool in_era[2]; /* indexed by enum mcp_era */
@@ -327,6 +350,9 @@ static const struct method {
     {"tools/list", {true, true}, answer_tools_list},
     {"prompts/list", {true, true}, answer_prompts_list},
     {"prompts/get", {true, true}, answer_prompts_get},
+    {"resources/list", {true, true}, answer_resources_list},
+    {"resources/templates/list", {true, true}, answer_resource_templates_list},
+    {"resources/read", {true, true}, answer_resources_read},
 };
 
 static const struct method *find_method(enum mcp_era era, const char *name)
@@ -360,7 +386,7 @@ struct json_object *mcp_answer(
     const struct question q = {face, call, message, channel};
     struct outcome outcome = method->answer(&q);
     if (outcome.problem) {
-        return jsonrpc_error(message->id, JSONRPC_INVALID_PARAMS, outcome.problem, NULL);
+        return jsonrpc_error(message->id, JSONRPC_INVALID_PARAMS, outcome.problem, outcome.data);
     }
     mcp_result_set_era(outcome.result, call->era);
     return jsonrpc_result(message->id, outcome.result);

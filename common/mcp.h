@@ -1,5 +1,5 @@
 /* mcp.h: the Model Context Protocol's words that both programs speak: revisions, eras, codes, and the answers that come
- * from tables alone (initialize, server/discover, tools/list, prompts/list and prompts/get).
+ * from tables alone (initialize, server/discover, the lists of tools, prompts and resources, prompts/get, resources/read).
  *
  * A request's era follows from its own _meta, never from its method. */
 #ifndef COMMON_MCP_H
@@ -56,7 +56,7 @@ enum mcp_face { MCP_FACE_RELAY, MCP_FACE_BRIDGE };
 
 /* True where the method exists in that era and is answered from tables by mcp_answer. */
 bool mcp_answers(enum mcp_era era, const char *method);
-/* Answers initialize, server/discover, ping, tools/list, prompts/list and prompts/get from tables: a whole JSON-RPC
+/* Answers those methods (there are no resources: empty lists, and none to read): a whole JSON-RPC
  * message (result or error; -32601 for any other method), owned by the caller. channel: a legacy initialize announces
  * claude/channel, and server/discover does not exist. */
 struct json_object *mcp_answer(enum mcp_face face, const struct mcp_call *call, const struct jsonrpc_message *message,

@@ -321,7 +321,7 @@ static const struct {
         JSONRPC_INVALID_PARAMS},
     {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"prompts/get\",\"params\":{\"name\":5}}",
         JSONRPC_INVALID_PARAMS},
-    {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"resources/list\"}", JSONRPC_METHOD_NOT_FOUND},
+    {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"completion/complete\"}", JSONRPC_METHOD_NOT_FOUND},
     {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\"}", JSONRPC_METHOD_NOT_FOUND},
     {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"server/discover\"}", JSONRPC_METHOD_NOT_FOUND},
     {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"params\":{" MODERN_META "}}",

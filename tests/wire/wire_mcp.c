@@ -120,7 +120,7 @@ START_TEST(legacy_life)
 
     expect("{\"jsonrpc\":\"2.0\",\"id\":\"p-1\",\"method\":\"ping\"}", version, 200, 0, "\"p-1\"");
     expect("{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"tools/list\"}", NULL, 200, 0, "2");
-    expect("{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"resources/list\"}", version, 200, -32601, "3");
+    expect("{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"completion/complete\"}", version, 200, -32601, "3");
     expect("{\"jsonrpc\":\"2.0\",\"id\":4,\"method\":\"server/discover\"}", version, 200, -32601, "4");
 
     post("{\"jsonrpc\":\"2.0\",\"id\":5,\"method\":\"tools/call\",\"params\":{\"name\":\"inbox\"}}", version,
@@ -225,7 +225,13 @@ static const struct {
     {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"logging/setLevel\",\"params\":{" META "}}",
         {VERSION, "Mcp-Method: logging/setLevel"}, 404, -32601},
     {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"resources/read\",\"params\":{\"uri\":\"x:y\"," META "}}",
-        {VERSION, "Mcp-Method: resources/read", "Mcp-Name: x:y"}, 404, -32601},
+        {VERSION, "Mcp-Method: resources/read", "Mcp-Name: x:y"}, 200, -32602},
+    {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"resources/read\",\"params\":{\"uri\":\"x:y\"," META "}}",
+        {VERSION, "Mcp-Method: resources/read", "Mcp-Name: x:z"}, 400, -32020},
+    {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"resources/templates/list\",\"params\":{" META "}}",
+        {VERSION, "Mcp-Method: resources/templates/list"}, 200, 0},
+    {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"resources/subscribe\",\"params\":{" META "}}",
+        {VERSION, "Mcp-Method: resources/subscribe"}, 404, -32601},
 };
 
 START_TEST(modern_headers)
