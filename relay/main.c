@@ -32,7 +32,8 @@ static bool is_group(const char *word, const struct command *command)
 /* group: only those commands; NULL: all. */
 static void write_overview(const char *group, struct buf *out)
 {
-    buf_puts(out, "usage: patchcord-relay COMMAND [OPTIONS]\n\n");
+    buf_puts(out, "Usage: patchcord-relay COMMAND [OPTIONS]\n\nThe relay of Patchcord, messages between AI "
+                  "agents, and its operator's commands.\n\nCommands:\n");
     for (size_t i = 0; i < LENGTH_OF(commands); i++)
         if (!group || is_group(group, commands[i]))
             buf_printf(out, "  %-14s %s\n", commands[i]->name, commands[i]->summary);

@@ -106,9 +106,9 @@ const struct command command_backup = {
     .operands_min = 1,
     .operands_max = 1,
     .summary = "copy database, keys and files to a folder",
-    .help = "    Makes a consistent copy in DIR, which is created (for its owner's eyes only) or empty, "
+    .help = "Makes a consistent copy in DIR, which is created (for its owner's eyes only) or empty, "
             "while the relay\n"
-            "    serves. It holds keys: keep it as safe as the original.\n",
+            "serves. It holds keys: keep it as safe as the original.\n",
     .run = run_backup,
 };
 
@@ -118,8 +118,8 @@ const struct command command_restore = {
     .operands_min = 1,
     .operands_max = 1,
     .summary = "bring a backup back into an empty data folder",
-    .help = "    Copies what backup wrote to DIR into the data folder (PATCHCORD_DATA_DIR), which must be "
+    .help = "Copies what backup wrote to DIR into the data folder (PATCHCORD_DATA_DIR), which must be "
             "missing or\n"
-            "    empty, and checks it. Start the relay afterwards.\n",
+            "empty, and checks it. Start the relay afterwards.\n",
     .run = run_restore,
 };

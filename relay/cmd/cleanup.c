@@ -38,9 +38,9 @@ const struct command command_cleanup = {
     .name = "cleanup",
     .operands = "",
     .summary = "expire old messages now",
-    .help = "    Expires messages older than PATCHCORD_CLEANUP_MAX_AGE_DAYS, tells the senders of those that "
+    .help = "Expires messages older than PATCHCORD_CLEANUP_MAX_AGE_DAYS, tells the senders of those that "
             "nobody\n"
-            "    read, and removes what ran out long ago.\n",
+            "read, and removes what ran out long ago.\n",
     .options = {{"dry-run", NULL, "only count"}},
     .run = run,
 };

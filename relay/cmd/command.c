@@ -53,37 +53,30 @@ static const struct command_option common_options[] = {
     {"help", NULL, "show this help"},
 };
 
-static void write_synopsis(const struct command *command, struct buf *out)
+void command_usage(const struct command *command, struct buf *out)
 {
-    buf_printf(out, PROGRAM " %s [--env-file FILE]", command->name);
+    buf_printf(out, "Usage: " PROGRAM " %s [--env-file FILE]", command->name);
     for (const struct command_option *o = command->options; o->name; o++)
         buf_printf(out, o->value ? " [--%s %s]" : " [--%s]", o->name, o->value);
     buf_printf(out, "%s%s\n", *command->operands ? " " : "", command->operands);
-}
-
-void command_usage(const struct command *command, struct buf *out)
-{
-    buf_puts(out, "usage: ");
-    write_synopsis(command, out);
 }
 
 static void write_option(const struct command_option *option, struct buf *out)
 {
     char flag[64];
     (void)snprintf(flag, sizeof flag, option->value ? "--%s %s" : "--%s", option->name, option->value);
-    buf_printf(out, "    %-22s %s\n", flag, option->help);
+    buf_printf(out, "  %-18s %s\n", flag, option->help);
 }
 
 static void write_help(const struct command *command, struct buf *out)
 {
-    buf_printf(out, "NAME\n    " PROGRAM " %s - %s\n\nSYNOPSIS\n    ", command->name, command->summary);
-    write_synopsis(command, out);
-    buf_printf(out, "\nDESCRIPTION\n%s\nOPTIONS\n", command->help);
+    command_usage(command, out);
+    buf_printf(out, "\n%s\nOPTIONS\n", command->help);
     for (const struct command_option *o = command->options; o->name; o++)
         write_option(o, out);
     for (size_t i = 0; i < LENGTH_OF(common_options); i++)
         write_option(&common_options[i], out);
-    buf_puts(out, "\nEXIT STATUS\n    0 done, 1 error, 2 wrong usage\n");
+    buf_puts(out, "\nEXIT STATUS\n  0  done\n  1  an error, said on standard error\n  2  wrong usage\n");
 }
 
 static int print_help(const struct command *command)

@@ -47,7 +47,7 @@ extern const struct command command_serve, command_token_add, command_token_list
 
 /* Reads argv (behind the command's name) by the row and runs it; prints help and usage errors itself. */
 int command_main(const struct command *command, int argc, char **argv);
-/* "usage: patchcord-relay token add [--label TEXT] AGENT" and a newline. */
+/* "Usage: patchcord-relay token add [--label TEXT] AGENT" and a newline. */
 void command_usage(const struct command *command, struct buf *out);
 
 /* The option's last value ("" for one that takes none), or NULL where it was not given. */

@@ -70,7 +70,7 @@ const struct command command_health = {
     .name = "health",
     .operands = "",
     .summary = "ask whether the relay serves",
-    .help = "    Asks /health of the relay that has these settings, on this machine. Says nothing where all "
+    .help = "Asks /health of the relay that has these settings, on this machine. Says nothing where all "
             "is well.\n",
     .run = run,
 };

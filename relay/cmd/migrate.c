@@ -26,6 +26,6 @@ const struct command command_migrate = {
     .name = "migrate",
     .operands = "",
     .summary = "bring the database's schema up to date",
-    .help = "    Applies the migrations that are missing. A relay does so by itself when it starts.\n",
+    .help = "Applies the migrations that are missing. A relay does so by itself when it starts.\n",
     .run = run,
 };

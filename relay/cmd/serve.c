@@ -198,10 +198,9 @@ const struct command command_serve = {
     .name = "serve",
     .operands = "",
     .summary = "run the relay",
-    .help =
-        "    Serves MCP and the HTTP interface until SIGTERM or SIGINT; SIGHUP reads the TLS certificate "
-        "and\n"
-        "    key again. Settings come from the environment and --env-file; PATCHCORD_PORT=0 picks a free\n"
-        "    port, and the log line 'listening' on stderr says which. All other commands work meanwhile.\n",
+    .help = "Serves MCP and the HTTP interface until SIGTERM or SIGINT; SIGHUP reads the TLS certificate "
+            "and\n"
+            "key again. Settings come from the environment and --env-file; PATCHCORD_PORT=0 picks a free\n"
+            "port, and the log line 'listening' on stderr says which. All other commands work meanwhile.\n",
     .run = run,
 };

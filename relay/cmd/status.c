@@ -103,9 +103,9 @@ const struct command command_status = {
     .name = "status",
     .operands = "",
     .summary = "show agents, queues and bans",
-    .help = "    Messages by status, and for each agent with an active token when it was last seen, how much "
+    .help = "Messages by status, and for each agent with an active token when it was last seen, how much "
             "waits\n"
-            "    for it and since when.\n",
+            "for it and since when.\n",
     .options = {{"json", NULL, "print a JSON object"}},
     .run = run,
 };

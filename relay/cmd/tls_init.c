@@ -206,9 +206,9 @@ const struct command command_tls_init = {
     .name = "tls-init",
     .operands = "",
     .summary = "make a self-signed certificate",
-    .help = "    Writes an ECDSA key and a certificate of ten years for localhost and each --host into the "
+    .help = "Writes an ECDSA key and a certificate of ten years for localhost and each --host into the "
             "data folder,\n"
-            "    and prints the settings that use them and the certificate's pin. What is there is not "
+            "and prints the settings that use them and the certificate's pin. What is there is not "
             "overwritten.\n",
     .options = {{"host", "NAME", "another name or address of the relay (may be repeated)"}},
     .run = run,

@@ -104,9 +104,9 @@ const struct command command_token_add = {
     .operands_min = 1,
     .operands_max = 1,
     .summary = "make a token for an agent",
-    .help = "    Prints a new token for AGENT (AGENT@NAMESPACE or NAMESPACE:AGENT) on stdout, alone and "
+    .help = "Prints a new token for AGENT (AGENT@NAMESPACE or NAMESPACE:AGENT) on stdout, alone and "
             "once: the\n"
-            "    store keeps its SHA-256. An agent exists from its first token on, and may have several.\n",
+            "store keeps its SHA-256. An agent exists from its first token on, and may have several.\n",
     .options =
         {
             {"namespace", "NS", "the namespace (default: PATCHCORD_DEFAULT_NAMESPACE)"},

@@ -106,9 +106,9 @@ const struct command command_token_list = {
     .name = "token list",
     .operands = "",
     .summary = "list the tokens",
-    .help = "    One line a token: its id (the first 12 hex digits of its hash), its state, its agent and "
+    .help = "One line a token: its id (the first 12 hex digits of its hash), its state, its agent and "
             "its dates.\n"
-            "    The token itself is nowhere kept.\n",
+            "The token itself is nowhere kept.\n",
     .options = {{"json", NULL, "print a JSON array"}},
     .run = run,
 };

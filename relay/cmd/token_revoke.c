@@ -115,11 +115,10 @@ const struct command command_token_revoke = {
     .operands = "[ID|TOKEN|-]",
     .operands_max = 1,
     .summary = "end a token, or all tokens of an agent, at once",
-    .help =
-        "    Ends the token with that ID (of token list, or any longer part of its hash), or that TOKEN, or "
-        "the\n"
-        "    one that comes on stdin (-): a token on the command line is seen by others on this machine. A\n"
-        "    relay that serves refuses it within a second, and ends its waits and streams.\n",
+    .help = "Ends the token with that ID (of token list, or any longer part of its hash), or that TOKEN, or "
+            "the\n"
+            "one that comes on stdin (-): a token on the command line is seen by others on this machine. A\n"
+            "relay that serves refuses it within a second, and ends its waits and streams.\n",
     .options = {{"agent", "NS:AGENT", "end all tokens of that agent"}},
     .run = run,
 };

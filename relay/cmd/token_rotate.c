@@ -92,9 +92,9 @@ const struct command command_token_rotate = {
     .operands_min = 1,
     .operands_max = 1,
     .summary = "replace an agent's tokens by a new one",
-    .help = "    Prints a new token for the agent, alone and once, and ends the ones it had: at once, or "
+    .help = "Prints a new token for the agent, alone and once, and ends the ones it had: at once, or "
             "after the\n"
-            "    grace in which its programs get the new one.\n",
+            "grace in which its programs get the new one.\n",
     .options = {{"grace", "TIME", "for how long the old ones stay good: 90s, 15m, 1h (default: 0)"}},
     .run = run,
 };
