@@ -1,15 +1,14 @@
 #include "request.h"
 
 #include <bsd/stdlib.h>
+#include <limits.h>
 #include <errno.h>
 #include <getopt.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "../../common/alloc.h"
 #include "../../common/clock.h"
 #include "../../common/mcp.h"
 #include "../../common/tool_spec.h"

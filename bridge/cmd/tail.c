@@ -1,15 +1,13 @@
 /* tail: one's conversations as they happen. Events of the relay only wake it; what it prints comes from
  * recall, which changes nothing and knows both directions. */
-#include <errno.h>
-#include <getopt.h>
-#include <stdint.h>
 #include <bsd/stdlib.h>
+#include <getopt.h>
 #include <sodium.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-#include "../../common/alloc.h"
 #include "../../common/clock.h"
 #include "../../common/fence.h"
 #include "../../common/mcp.h"
