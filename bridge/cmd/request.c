@@ -1,9 +1,9 @@
 #include "request.h"
 
 #include <bsd/stdlib.h>
-#include <limits.h>
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
