@@ -108,11 +108,18 @@ int mcp_read_call(const struct jsonrpc_message *message, struct mcp_call *out, c
 
 /* ---- results ---- */
 
+static const char *server_title = "Patchcord";
+
+void mcp_set_title(const char *title)
+{
+    server_title = title;
+}
+
 static struct json_object *server_info(void)
 {
     struct json_object *info = json_new_object();
     json_add_text(info, "name", "patchcord");
-    json_add_text(info, "title", "Patchcord");
+    json_add_text(info, "title", server_title);
     json_add_text(info, "version", PATCHCORD_VERSION);
     return info;
 }

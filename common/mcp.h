@@ -54,6 +54,9 @@ int mcp_read_call(const struct jsonrpc_message *message, struct mcp_call *out, c
 /* Which of the two programs lists its tools: arguments and tools that only work through the bridge differ. */
 enum mcp_face { MCP_FACE_RELAY, MCP_FACE_BRIDGE };
 
+/* The title in serverInfo, where it is not to be "Patchcord". Borrowed for good; call before threads start. */
+void mcp_set_title(const char *title);
+
 /* True where the method exists in that era and is answered from tables by mcp_answer. */
 bool mcp_answers(enum mcp_era era, const char *method);
 /* Answers those methods (there are no resources: empty lists, and none to read): a whole JSON-RPC

@@ -23,7 +23,7 @@ const struct setting config_settings[] = {
      .help = "the address to listen on; 0.0.0.0 or :: for all"},
     {.name = "PATCHCORD_PORT", .kind = SETTING_INTEGER, .offset = FIELD(port), .fallback = "8000", .min = 0, .max = 65535,
      .help = "the port to listen on; 0 picks a free one"},
-    {.name = "PATCHCORD_NAME", .kind = SETTING_TEXT, .offset = FIELD(name), .fallback = "patchcord",
+    {.name = "PATCHCORD_NAME", .kind = SETTING_TEXT, .offset = FIELD(name), .fallback = "Patchcord",
      .help = "the relay's name, as clients show it"},
     {.name = "PATCHCORD_MCP_PATH", .kind = SETTING_PATH, .offset = FIELD(mcp_path), .fallback = "/mcp",
      .help = "where MCP is served"},

@@ -9,6 +9,7 @@
 #include "../../common/alloc.h"
 #include "../../common/clock.h"
 #include "../../common/log.h"
+#include "../../common/mcp.h"
 #include "../auth/authenticator.h"
 #include "../auth/concurrency.h"
 #include "../http/server.h"
@@ -174,6 +175,7 @@ static int run(const struct command_line *line)
     if (!command_config(line, &s.config))
         return EXIT_FAILURE;
     config_warn();
+    mcp_set_title(s.config.name);
     block_signals();
     secret_init();
     pthread_mutex_init(&s.lock, NULL);

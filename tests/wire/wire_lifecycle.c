@@ -127,6 +127,18 @@ START_TEST(log_formats)
 }
 END_TEST
 
+START_TEST(name_of_the_relay)
+{
+    struct relay_process *relay = relay_start(NULL, (const char *const[]){"PATCHCORD_NAME=Our relay", NULL});
+    char *alice = relay_token(relay, "alice@team");
+    struct json_object *answer = mcp_request(relay, alice, "server/discover", NULL, NULL);
+    ck_assert_ptr_nonnull(
+        strstr(json_object_to_json_string_ext(answer, JSON_C_TO_STRING_PLAIN), "\"title\":\"Our relay\""));
+    json_object_put(answer);
+    free(alice);
+}
+END_TEST
+
 START_TEST(secrets_stay_out_of_the_log)
 {
     struct relay_process *relay = relay_start(NULL, (const char *const[]){"PATCHCORD_LOG_LEVEL=debug", NULL});
@@ -306,6 +318,7 @@ int main(void)
     tcase_add_test(tests, port_in_use);
     tcase_add_test(tests, folder_that_cannot_be);
     tcase_add_test(tests, log_formats);
+    tcase_add_test(tests, name_of_the_relay);
     tcase_add_test(tests, secrets_stay_out_of_the_log);
     tcase_add_test(tests, stops_at_once_when_idle);
     tcase_add_test(tests, stops_with_waits_and_streams);
