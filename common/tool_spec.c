@@ -119,6 +119,60 @@ const struct tool_spec tool_specs[] = {
                     .flags = TOOL_ARG_UNLISTED,
                     .alias_of = "thread"},
             }},
+    {.name = "upload_attachment",
+        .title = "Store a file",
+        .help =
+            "Store a file for other agents. Gives a path to put into a message, and without file_data the "
+            "command "
+            "that uploads the file, so that its bytes cost you nothing.",
+        .hints = TOOL_OPEN_WORLD | TOOL_UNLISTED,
+        .args =
+            {
+                {.name = "filename", .kind = TOOL_ARG_TEXT, .fallback = "\"\"", .help = "e.g. report.pdf"},
+                {.name = "mime_type",
+                    .kind = TOOL_ARG_TEXT,
+                    .fallback = "\"\"",
+                    .help = "default: by the name"},
+                {.name = "file_data",
+                    .kind = TOOL_ARG_TEXT,
+                    .fallback = "\"\"",
+                    .help = "the file in base64, only where you can run no command"},
+                {.name = "local_path",
+                    .kind = TOOL_ARG_TEXT,
+                    .flags = TOOL_ARG_BRIDGE_ONLY,
+                    .fallback = "\"\"",
+                    .help = "a file of this project, instead of all others"},
+            }},
+    {.name = "get_attachment",
+        .title = "Get a file",
+        .help = "Get a file by the path from a message: text up to 64 KB at once, else a URL to download.",
+        .hints = TOOL_READ_ONLY | TOOL_UNLISTED,
+        .args =
+            {
+                {.name = "path", .kind = TOOL_ARG_TEXT, .flags = TOOL_ARG_REQUIRED},
+                {.name = "inline",
+                    .kind = TOOL_ARG_BOOLEAN,
+                    .fallback = "false",
+                    .help = "give it in base64, up to 1 MB"},
+                {.name = "save_to",
+                    .kind = TOOL_ARG_TEXT,
+                    .flags = TOOL_ARG_BRIDGE_ONLY,
+                    .fallback = "\"\"",
+                    .help = "save it as this new file of the project"},
+            }},
+    {.name = "relay_url",
+        .title = "Send a file from the web",
+        .help = "Have the relay fetch a public https URL, store the file, and send its path to an agent.",
+        .hints = TOOL_OPEN_WORLD | TOOL_UNLISTED,
+        .args =
+            {
+                {.name = "url", .kind = TOOL_ARG_TEXT, .flags = TOOL_ARG_REQUIRED},
+                {.name = "filename",
+                    .kind = TOOL_ARG_TEXT,
+                    .fallback = "\"\"",
+                    .help = "default: by the URL"},
+                {.name = "to", .kind = TOOL_ARG_TEXT, .fallback = "\"\"", .help = "agent; empty: store only"},
+            }},
     {.name = NULL},
 };
 
@@ -394,6 +448,9 @@ struct json_object *tool_spec_list(bool bridge)
 {
     struct json_object *list = json_new_array();
     for (const struct tool_spec *spec = tool_specs; spec->name; spec++) {
+        if (spec->hints & TOOL_UNLISTED) {
+            continue;
+        }
         struct json_object *tool = json_new_object();
         json_add_text(tool, "name", spec->name);
         json_add_text(tool, "title", spec->title);

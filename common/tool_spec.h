@@ -1,5 +1,5 @@
-/* tool_spec.h: the table of tools: names, arguments, hints and help. The relay's dispatch, the bridge's list, the command
- * line's help and the docs check all read these rows. */
+/* tool_spec.h: the table of tools: names, arguments, hints and help. The relay's dispatch, the bridge's list,
+ * the command line's help and the docs check all read these rows. */
 #ifndef COMMON_TOOL_SPEC_H
 #define COMMON_TOOL_SPEC_H
 
@@ -28,7 +28,13 @@ struct tool_arg {
     const char *help;
 };
 
-enum tool_hint { TOOL_READ_ONLY = 1 << 0, TOOL_DESTRUCTIVE = 1 << 1, TOOL_OPEN_WORLD = 1 << 2, TOOL_IDEMPOTENT = 1 << 3 };
+enum tool_hint {
+    TOOL_READ_ONLY = 1 << 0,
+    TOOL_DESTRUCTIVE = 1 << 1,
+    TOOL_OPEN_WORLD = 1 << 2,
+    TOOL_IDEMPOTENT = 1 << 3,
+    TOOL_UNLISTED = 1 << 4, /* no hint: answered where the program has it, not listed */
+};
 
 enum { TOOL_ARGS_MAX = 8 };
 
@@ -45,9 +51,9 @@ extern const struct tool_spec tool_specs[];
 /* The row of that name, or of the older name of one ("unsend"); NULL where there is none. */
 const struct tool_spec *tool_spec_find(const char *name);
 
-/* Checks a call's arguments by table and returns a new object that holds just the known ones under their current names
- * (caller owns). Unknown arguments are dropped. Returns NULL with one line in why: which argument, the rule, what was
- * given. A NULL args object is an empty one. */
+/* Checks a call's arguments by table and returns a new object that holds just the known ones under their
+ * current names (caller owns). Unknown arguments are dropped. Returns NULL with one line in why: which
+ * argument, the rule, what was given. A NULL args object is an empty one. */
 struct json_object *tool_spec_check(const struct tool_spec *spec, struct json_object *args, struct buf *why);
 
 /* The array of tools/list. bridge: with the bridge's own arguments. */

@@ -14,11 +14,12 @@ layer bridge/main.c common bridge bridge/cmd
 layer bridge/cmd common bridge
 layer relay/store common
 layer relay/http common
+layer relay/blob common
 layer relay/auth common relay/http relay/store
-layer relay/tools common relay relay/http relay/store relay/auth
-layer relay/mcp common relay relay/http relay/store relay/auth relay/tools
-layer relay/api common relay relay/http relay/store relay/auth
-layer relay/cmd common relay relay/http relay/store relay/auth relay/api relay/mcp relay/tools
+layer relay/tools common relay relay/http relay/store relay/auth relay/blob
+layer relay/mcp common relay relay/http relay/store relay/auth relay/tools relay/blob
+layer relay/api common relay relay/http relay/store relay/auth relay/blob
+layer relay/cmd common relay relay/http relay/store relay/auth relay/api relay/mcp relay/tools relay/blob
 layer relay common relay/http relay/store
 layer relay/routes.c common relay relay/http relay/auth relay/api relay/mcp
 layer relay/main.c common relay relay/cmd

@@ -141,7 +141,7 @@ struct tool_run *tool_run_new(struct relay *relay, const struct identity *who, c
         return NULL;
     }
     const struct tool_spec *spec = tool_spec_find(name);
-    if (!spec) {
+    if (!spec || !tool_find(spec->name)) {
         *error = invalid_params(message->id, "Unknown tool: ", name);
         return NULL;
     }
