@@ -118,8 +118,10 @@ bool sqlite_integrity_check(struct db *db, const char *path, struct buf *why)
     }
     const char *answer = (const char *)sqlite3_column_text(statement, 0);
     const bool sound = answer && strcmp(answer, "ok") == 0;
-    if (!sound)
-        buf_printf(why, "database %s is damaged (%s); restore a backup", path, answer ? answer : "no answer");
+    if (!sound) {
+        const char *end = answer ? strrchr(answer, '\n') : NULL; /* behind a heading */
+        buf_printf(why, "database %s is damaged (%s); restore a backup", path, end ? end + 1 : "no answer");
+    }
     sqlite3_finalize(statement);
     return sound;
 }
