@@ -6,8 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <netinet/tcp.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
+
 #include <sys/socket.h>
 
 #include <gnutls/gnutls.h>
@@ -23,28 +24,23 @@ enum {
     BODY_BYTES_A_SECOND = 16 * 1024, /* each gives body and answer a second more */
     SEND_TIMEOUT_MS = 60 * 1000,     /* for an answer, longer by its size */
     STREAM_BLOCK = 4 * 1024,         /* of a stream, at a time */
+    KERNEL_CLOCK_MS = 20,            /* how exactly the kernel knows when data came */
 };
 
 /* ---- the connection ---- */
 
 static void connection_timer(void *owner);
 
-/* An event may be about bytes that libmicrohttpd has read meanwhile. */
-static bool has_unread(const struct connection *c)
-{
-    int unread = 0;
-    return ioctl(c->fd, FIONREAD, &unread) == 0 && unread > 0;
-}
-
 static void connection_watch(void *owner, uint32_t events)
 {
     struct connection *c = owner;
+    bool expects_header = !c->request || !c->request->begun;
     if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
         c->hung_up = true;
         if (c->request)
             request_client_gone(c->request);
-    } else if (!c->request && !c->timer.armed && has_unread(c)) {
-        timer_arm(&c->server->timers, &c->timer, clock_mono_ms() + HTTP_HEADER_TIMEOUT_MS);
+    } else if (expects_header && !c->timer.armed) {
+        timer_arm(&c->server->timers, &c->timer, clock_mono_ms() + c->server->limits.header_timeout_ms);
     }
 }
 
@@ -71,6 +67,7 @@ static struct connection *connection_begin(struct http_server *s, struct MHD_Con
     struct connection *c = xcalloc(1, sizeof *c);
     c->server = s;
     c->mhd = mhd;
+    c->linger = true;
     c->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     c->watch = (struct watch){.ready = connection_watch, .owner = c};
     timer_init(&c->timer, connection_timer, c);
@@ -86,7 +83,7 @@ static void connection_end(struct connection *c)
     struct http_server *s = c->server;
     poller_remove(s->poller, c->fd);
     timer_cancel(&s->timers, &c->timer);
-    if (c->linger)
+    if (c->linger && !c->hung_up)
         delivery_linger(s->deliveries, c->fd);
     if (c->settling)
         c->settling->held_up = NULL;
@@ -103,6 +100,19 @@ void connection_notify(
         connection_end(*context);
 }
 
+/* An event may have been about bytes of a request that was answered by the time it was looked at. A header is
+ * on its way where bytes came since. */
+static bool header_is_late(const struct connection *c)
+{
+    if (c->request || c->idle_since_ms == 0)
+        return true;
+    struct tcp_info info = {0};
+    socklen_t len = sizeof info;
+    if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
+        return true;
+    return clock_mono_ms() - (int64_t)info.tcpi_last_data_recv > c->idle_since_ms + KERNEL_CLOCK_MS;
+}
+
 /* The time of the present phase is over. */
 static void connection_timer(void *owner)
 {
@@ -113,13 +123,15 @@ static void connection_timer(void *owner)
         return;
     }
     if (r && r->begun && r->phase == PHASE_RECEIVING) {
-        int64_t until = r->ex.began_ms + HTTP_BODY_TIMEOUT_MS +
+        int64_t until = r->ex.began_ms + c->server->limits.body_timeout_ms +
                         (int64_t)(r->body_counted / BODY_BYTES_A_SECOND) * MS_PER_SECOND;
         if (clock_mono_ms() < until) {
             timer_arm(&c->server->timers, &c->timer, until);
             return;
         }
     }
+    if ((!r || !r->begun) && !header_is_late(c))
+        return;
     /* libmicrohttpd notices by itself and completes the request. */
     shutdown(c->fd, SHUT_RDWR);
 }
@@ -226,7 +238,7 @@ static enum MHD_Result send_answer(struct request *r)
     struct MHD_Response *response = response_new(r); /* takes the answer */
     r->phase = PHASE_SENDING;
     if (!r->streams) {
-        int64_t limit_ms = r->ex.confirm_delivery ? HTTP_DRAIN_MS : SEND_TIMEOUT_MS;
+        int64_t limit_ms = r->ex.confirm_delivery ? s->limits.drain_ms : SEND_TIMEOUT_MS;
         timer_arm(&s->timers, &c->timer, clock_mono_ms() + limit_ms + size_ms);
     }
     enum MHD_Result result = MHD_queue_response(c->mhd, (unsigned)r->ex.status, response);
@@ -234,36 +246,53 @@ static enum MHD_Result send_answer(struct request *r)
     return result;
 }
 
-/* Answers what no handler sees. Where a body comes the answer goes out at once, and the library closes; else
- * it waits for the library's last call, so that the connection stays. */
-static enum MHD_Result refuse(struct request *r, int status, const char *code, const char *message)
+static const char *find_fault(struct request *r, const char *method, const char *version, int64_t *body_len)
 {
-    exchange_error(&r->ex, status, code, message);
-    request_announce(r);
-    r->is_refused = true;
-    return r->connection->linger ? send_answer(r) : MHD_YES;
+    const char *fault = framing_check(r->ex.headers, r->ex.headers_count, body_len);
+    if (!fault && header_has_gap(r->connection->mhd, method, version))
+        fault = "The header is malformed.";
+    if (!fault && r->is_bad)
+        fault = "The request target is malformed.";
+    return fault;
 }
 
-static enum MHD_Result refuse_route(struct request *r, const struct buf *allow)
+static void refuse_route(struct exchange *ex, const struct buf *allow)
 {
-    if (allow->len == 0)
-        return refuse(r, 404, "not_found", "There is nothing at this path.");
-    exchange_add_header(&r->ex, "Allow", buf_text(allow));
-    return refuse(r, 405, "method_not_allowed", "This path takes other methods, see the Allow header.");
+    if (allow->len == 0) {
+        exchange_error(ex, 404, "not_found", "There is nothing at this path.");
+        return;
+    }
+    exchange_add_header(ex, "Allow", buf_text(allow));
+    exchange_error(ex, 405, "method_not_allowed", "This path takes other methods, see the Allow header.");
 }
 
-static enum MHD_Result too_large(struct request *r)
+static void refuse_length(struct exchange *ex)
 {
     char message[96];
     snprintf(message, sizeof message, "The body is longer than the %zu bytes that this path takes.",
-        r->ex.route->max_body);
-    return refuse(r, 413, "payload_too_large", message);
+        ex->route->max_body);
+    exchange_error(ex, 413, "payload_too_large", message);
 }
 
-static enum MHD_Result no_room(struct request *r)
+static const char no_room[] = "Too many requests are being received; try again.";
+
+/* False, and answered, for what no handler is to see. */
+static bool admit(struct request *r, int64_t body_len)
 {
-    exchange_add_header(&r->ex, "Retry-After", "5");
-    return refuse(r, 503, "busy", "Too many requests are being received; try again.");
+    struct http_server *s = r->server;
+    struct exchange *ex = &r->ex;
+    struct buf allow = {0};
+    ex->route = route_find(s->options.routes, ex->method, ex->path, &allow);
+    if (!ex->route) {
+        refuse_route(ex, &allow);
+    } else if (body_len > 0 && (uint64_t)body_len > ex->route->max_body) {
+        refuse_length(ex);
+    } else if (body_len > 0 && s->body_bytes + (size_t)body_len > s->limits.bodies_max) {
+        exchange_add_header(ex, "Retry-After", "5");
+        exchange_error(ex, 503, "busy", no_room);
+    }
+    buf_free(&allow);
+    return ex->status == 0;
 }
 
 /* The header is complete: what is refused is refused before the body comes. */
@@ -275,32 +304,24 @@ static enum MHD_Result begin(struct request *r, const char *method, const char *
     r->begun = true;
     ex->method = xstrdup(method);
     copy_headers(c->mhd, ex);
-    int64_t body_len = 0;
-    const char *problem = framing_check(ex->headers, ex->headers_count, &body_len);
-    if (!problem && header_has_gap(c->mhd, method, version))
-        problem = "The header is malformed.";
-    if (!problem && r->is_bad)
-        problem = "The request target is malformed.";
-    c->linger = problem || body_len != 0;
-    if (problem) {
-        exchange_add_header(ex, "Connection", "close"); /* nobody knows where the next request would begin */
-        return refuse(r, 400, "bad_request", problem);
-    }
 
-    struct buf allow = {0};
-    ex->route = route_find(s->options.routes, method, ex->path, &allow);
-    enum MHD_Result result = ex->route ? MHD_YES : refuse_route(r, &allow);
-    buf_free(&allow);
-    if (!ex->route)
-        return result;
-    if (body_len > 0 && (uint64_t)body_len > ex->route->max_body)
-        return too_large(r);
-    if (body_len > 0 && s->body_bytes + (size_t)body_len > HTTP_BODIES_MAX)
-        return no_room(r);
+    int64_t body_len = 0;
+    const char *fault = find_fault(r, method, version, &body_len);
+    if (fault) {
+        exchange_add_header(ex, "Connection", "close"); /* nobody knows where the next request would begin */
+        exchange_error(ex, 400, "bad_request", fault);
+    }
+    r->is_refused = fault || !admit(r, body_len);
+    if (r->is_refused)
+        request_announce(r);
+    /* Without a body the answer waits for the library's last call, so that the connection stays; else it goes
+     * out at once, and the library closes. */
+    if (r->is_refused && (fault || body_len != 0))
+        return send_answer(r);
     if (body_len == 0)
         timer_cancel(&s->timers, &c->timer);
     else
-        timer_arm(&s->timers, &c->timer, ex->began_ms + HTTP_BODY_TIMEOUT_MS);
+        timer_arm(&s->timers, &c->timer, ex->began_ms + s->limits.body_timeout_ms);
     return MHD_YES;
 }
 
@@ -344,9 +365,8 @@ static enum MHD_Result receive(struct request *r, const char *upload, size_t *up
     if (*upload_len > ex->route->max_body - ex->body.len)
         return cut_off(
             r, 413, "Content Too Large", "payload_too_large", "The body is longer than this path takes.");
-    if (s->body_bytes + *upload_len > HTTP_BODIES_MAX)
-        return cut_off(
-            r, 503, "Service Unavailable", "busy", "Too many requests are being received; try again.");
+    if (s->body_bytes + *upload_len > s->limits.bodies_max)
+        return cut_off(r, 503, "Service Unavailable", "busy", no_room);
     buf_append(&ex->body, upload, *upload_len);
     r->body_counted += *upload_len;
     s->body_bytes += *upload_len;

@@ -177,7 +177,7 @@ void delivery_linger(struct deliveries *d, int fd)
     timer_init(&l->timer, linger_again, l);
     LIST_INSERT_HEAD(&d->lingering, l, link);
     d->lingering_count++;
-    timer_arm(d->timers, &l->timer, clock_mono_ms() + LINGER_LOOKS_APART_MS);
+    linger_again(l);
 }
 
 void deliveries_free(struct deliveries *d)

@@ -34,10 +34,11 @@ struct connection {
     struct request *settling; /* answered over this connection, its settle has not returned yet; or NULL */
     struct timer timer;       /* of the phase: header, body, keep-alive comment of a stream, sending */
 
-    bool hung_up;   /* the client closed its side, or the connection broke */
-    bool abandoned; /* to be closed without (a further part of) an answer */
-    bool linger;    /* closes with part of the request unread */
-    bool suspended; /* in libmicrohttpd */
+    int64_t idle_since_ms; /* when its last request was answered; 0: it had none */
+    bool hung_up;          /* the client closed its side, or the connection broke */
+    bool abandoned;        /* to be closed without (a further part of) an answer */
+    bool linger;           /* if it closes now, part of a request may be unread */
+    bool suspended;        /* in libmicrohttpd */
     TAILQ_ENTRY(connection) link;
 };
 
@@ -71,8 +72,8 @@ struct request {
 
     bool streams; /* as ex.is_stream, which is a worker's at times; never for HEAD */
     bool stream_started, stream_ended;
-    bool was_left; /* the client had gone before the (end of the) answer was on its way */
-    bool arrived;  /* the client's side has all of the stream, but for the mark of its end */
+    bool was_left;     /* the client had gone before the (end of the) answer was on its way */
+    bool arrived;      /* the client's side has all of the stream, but for the mark of its end */
     struct buf stream; /* to be sent */
 
     enum settlement how;
@@ -87,6 +88,7 @@ TAILQ_HEAD(connection_list, connection);
 
 struct http_server {
     struct http_server_options options;
+    struct http_limits limits;
     char *host, *server_header, *cert_file, *key_file;
     struct MHD_Daemon *daemon;
     struct certificate *certificate;
@@ -98,7 +100,8 @@ struct http_server {
     int port, listen_fd, event_fd, signal_fd;
     struct watch mhd_watch, event_watch, signal_watch;
     uint64_t id_base, id_count;
-    bool run_daemon; /* libmicrohttpd has something to do */
+    bool run_daemon;       /* libmicrohttpd has something to do */
+    int64_t daemon_due_ms; /* and when it has by itself; -1: never */
 
     struct connection_list connections;
     struct request_list requests; /* all that are alive */

@@ -164,7 +164,7 @@ static void park(struct request *r)
     r->phase = PHASE_PARKED;
     timer_arm(&s->timers, &r->deadline, wait->until_ms);
     if (r->streams)
-        timer_arm(&s->timers, &r->connection->timer, clock_mono_ms() + STREAM_KEEPALIVE_MS);
+        timer_arm(&s->timers, &r->connection->timer, clock_mono_ms() + s->limits.stream_keepalive_ms);
 }
 
 void request_client_gone(struct request *r)
@@ -190,7 +190,8 @@ void request_keepalive(struct request *r)
     static const char comment[] = ": keep-alive\n\n";
     if (r->stream.len == 0)
         buf_append(&r->stream, comment, sizeof comment - 1);
-    timer_arm(&r->server->timers, &r->connection->timer, clock_mono_ms() + STREAM_KEEPALIVE_MS);
+    timer_arm(
+        &r->server->timers, &r->connection->timer, clock_mono_ms() + r->server->limits.stream_keepalive_ms);
     connection_hand_over(r->connection);
 }
 
@@ -292,6 +293,8 @@ void request_sent(struct request *r, bool complete)
     struct connection *c = r->connection;
     c->request = NULL;
     r->connection = NULL;
+    c->linger = true;
+    c->idle_since_ms = clock_mono_ms();
     timer_cancel(&r->server->timers, &c->timer);
     if (r->phase == PHASE_WORKING)
         return; /* settles when the worker is done */
@@ -310,5 +313,5 @@ void request_sent(struct request *r, bool complete)
         return;
     }
     r->phase = PHASE_SETTLING;
-    r->delivery = delivery_watch(r->server->deliveries, c->fd, HTTP_DRAIN_MS, delivery_known, r);
+    r->delivery = delivery_watch(r->server->deliveries, c->fd, r->server->limits.drain_ms, delivery_known, r);
 }

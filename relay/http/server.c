@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -103,6 +104,29 @@ static void signal_ready(void *owner, uint32_t events)
 
 /* ---- making ---- */
 
+/* Connections inherit the keep-alive: a client that vanished without a word while parked is noticed in two
+ * minutes. */
+static bool set_options(int fd, int family)
+{
+    static const struct {
+        int level, name, value;
+    } settings[] = {
+        {SOL_SOCKET, SO_REUSEADDR, 1},
+        {SOL_SOCKET, SO_KEEPALIVE, 1},
+        {IPPROTO_TCP, TCP_KEEPIDLE, 60},
+        {IPPROTO_TCP, TCP_KEEPINTVL, 15},
+        {IPPROTO_TCP, TCP_KEEPCNT, 4},
+        {IPPROTO_IPV6, IPV6_V6ONLY, 0},
+    };
+    for (size_t i = 0; i < LENGTH_OF(settings); i++) {
+        if (settings[i].level == IPPROTO_IPV6 && family != AF_INET6)
+            continue;
+        if (setsockopt(fd, settings[i].level, settings[i].name, &settings[i].value, sizeof(int)) != 0)
+            return false;
+    }
+    return true;
+}
+
 static int listen_on(const struct http_server_options *options, struct buf *why)
 {
     char port[8];
@@ -115,11 +139,8 @@ static int listen_on(const struct http_server_options *options, struct buf *why)
         buf_printf(why, "cannot listen on %s: %s", options->host, gai_strerror(failure));
         return -1;
     }
-    int on = 1, off = 0;
     int fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    bool ok = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0;
-    if (ok && address->ai_family == AF_INET6)
-        ok = setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) == 0;
+    bool ok = fd >= 0 && set_options(fd, address->ai_family);
     ok = ok && bind(fd, address->ai_addr, address->ai_addrlen) == 0 && listen(fd, LISTEN_BACKLOG) == 0;
     int error = errno;
     freeaddrinfo(address);
@@ -143,7 +164,7 @@ static int port_of(int fd)
 }
 
 /* As many connections as there are descriptors for. */
-static unsigned connections_limit(void)
+static unsigned connections_limit(unsigned wanted)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
@@ -151,8 +172,8 @@ static unsigned connections_limit(void)
     limit.rlim_cur = limit.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &limit) != 0 && getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return CONNECTIONS_MIN;
-    if (limit.rlim_cur >= (rlim_t)HTTP_CONNECTIONS_MAX + DESCRIPTORS_KEPT)
-        return HTTP_CONNECTIONS_MAX;
+    if (limit.rlim_cur >= (rlim_t)wanted + DESCRIPTORS_KEPT)
+        return wanted;
     return limit.rlim_cur > CONNECTIONS_MIN + DESCRIPTORS_KEPT ? (unsigned)limit.rlim_cur - DESCRIPTORS_KEPT
                                                                : CONNECTIONS_MIN;
 }
@@ -178,10 +199,10 @@ static struct MHD_Daemon *start_daemon(struct http_server *s)
     return MHD_start_daemon(flags, 0, NULL, NULL, connection_handle, s, MHD_OPTION_LISTEN_SOCKET,
         s->listen_fd, MHD_OPTION_NOTIFY_CONNECTION, connection_notify, s, MHD_OPTION_NOTIFY_COMPLETED,
         connection_completed, s, MHD_OPTION_URI_LOG_CALLBACK, connection_target, s,
-        MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_CONNECTION_LIMIT, connections_limit(),
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)HTTP_IDLE_TIMEOUT_S, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY,
-        s->certificate ? tls : plain, MHD_OPTION_END);
+        MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_CONNECTION_LIMIT,
+        connections_limit(s->limits.connections_max), MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)HTTP_CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT, s->limits.idle_timeout_s,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, s->certificate ? tls : plain, MHD_OPTION_END);
 }
 
 static bool make_descriptors(struct http_server *s)
@@ -243,10 +264,21 @@ static bool prepare(struct http_server *s, struct buf *why)
     return false;
 }
 
+static const struct http_limits published_limits = {
+    .header_timeout_ms = HTTP_HEADER_TIMEOUT_MS,
+    .body_timeout_ms = HTTP_BODY_TIMEOUT_MS,
+    .drain_ms = HTTP_DRAIN_MS,
+    .stream_keepalive_ms = STREAM_KEEPALIVE_MS,
+    .idle_timeout_s = HTTP_IDLE_TIMEOUT_S,
+    .connections_max = HTTP_CONNECTIONS_MAX,
+    .bodies_max = HTTP_BODIES_MAX,
+};
+
 struct http_server *http_server_new(const struct http_server_options *options, struct buf *why)
 {
     struct http_server *s = xcalloc(1, sizeof *s);
     s->options = *options;
+    s->limits = options->limits ? *options->limits : published_limits;
     s->options.host = s->host = xstrdup(options->host);
     s->options.server_header = s->server_header = xstrdup(options->server_header);
     s->cert_file = xstrdup_or_null(options->tls_cert_file);
@@ -292,36 +324,39 @@ static void take_results(struct http_server *s)
     }
 }
 
-static int timeout_ms(struct http_server *s)
+/* When the loop has something to do by itself (monotonic), or -1. */
+static int64_t next_due(struct http_server *s, int64_t now_ms)
 {
     MHD_UNSIGNED_LONG_LONG library_ms;
-    int64_t wait = -1;
+    s->daemon_due_ms = -1;
     if (MHD_get_timeout(s->daemon, &library_ms) == MHD_YES)
-        wait = library_ms < INT32_MAX ? (int64_t)library_ms : INT32_MAX;
-    if (wait == 0)
-        s->run_daemon = true;
+        s->daemon_due_ms = now_ms + (library_ms < INT32_MAX ? (int64_t)library_ms : INT32_MAX);
     int64_t next = timers_next(&s->timers);
-    if (next >= 0) {
-        int64_t left = next - clock_mono_ms();
-        if (left < 0)
-            left = 0;
-        if (wait < 0 || left < wait)
-            wait = left;
-    }
-    return wait > INT32_MAX ? INT32_MAX : (int)wait;
+    if (next < 0 || (s->daemon_due_ms >= 0 && s->daemon_due_ms < next))
+        return s->daemon_due_ms;
+    return next;
+}
+
+static int wait_ms(int64_t due_ms, int64_t now_ms)
+{
+    if (due_ms < 0)
+        return -1;
+    int64_t left = due_ms - now_ms;
+    return left <= 0 ? 0 : left > INT32_MAX ? INT32_MAX : (int)left;
 }
 
 static void turn(struct http_server *s)
 {
-    int wait_ms = timeout_ms(s);
-    poller_wait(s->poller, wait_ms);
-    timers_run(&s->timers, clock_mono_ms());
+    int64_t now = clock_mono_ms();
+    int64_t due = next_due(s, now);
+    poller_wait(s->poller, wait_ms(due, now));
+    now = clock_mono_ms();
+    timers_run(&s->timers, now);
     if (atomic_exchange(&s->kicked, false)) {
         take_results(s);
         parking_drain(s->parking, request_wake);
     }
-    /* Its own time-outs are due, too, when the wait ran out. */
-    if (s->run_daemon || wait_ms >= 0) {
+    if (s->run_daemon || (s->daemon_due_ms >= 0 && now >= s->daemon_due_ms)) {
         s->run_daemon = false;
         MHD_run(s->daemon);
     }

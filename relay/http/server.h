@@ -17,6 +17,13 @@ enum {
     HTTP_DRAIN_MS = 10 * 1000,           /* how long a confirmed delivery may take */
 };
 
+/* The same as values, for tests that cannot wait that long. */
+struct http_limits {
+    int64_t header_timeout_ms, body_timeout_ms, drain_ms, stream_keepalive_ms;
+    unsigned idle_timeout_s, connections_max;
+    size_t bodies_max;
+};
+
 struct http_server_options {
     const char *host; /* numeric address */
     int port;         /* 0: any free one */
@@ -24,7 +31,8 @@ struct http_server_options {
     size_t workers;
     const struct route *routes; /* ended by a NULL handle */
     void *app;                  /* for exchanges */
-    const char *server_header;  /* "patchcord/1.0.0", sent as X-Patchcord-Version and Server */
+    const struct http_limits *limits; /* NULL: the constants above */
+    const char *server_header; /* "patchcord/1.0.0", sent as X-Patchcord-Version and Server */
     /* Called on the loop thread when an exchange has its answer (also those that never reached a handler: route may be
      * NULL): metrics and access log. */
     void (*answered)(void *app, const struct exchange *ex, int64_t micros);

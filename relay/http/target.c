@@ -49,9 +49,10 @@ static bool read_query(const char *text, struct target *out)
         if (len > 0) {
             if (out->query_count == TARGET_QUERY_MAX)
                 return false;
-            if (!out->query)
-                out->query = xcalloc(TARGET_QUERY_MAX, sizeof *out->query);
-            if (!read_field(text, len, &out->query[out->query_count++]))
+            out->query = xreallocarray(out->query, out->query_count + 1, sizeof *out->query);
+            struct http_field *field = &out->query[out->query_count++];
+            *field = (struct http_field){0};
+            if (!read_field(text, len, field))
                 return false;
         }
         text += len + (text[len] == '&');

@@ -1,5 +1,7 @@
 /* What the server makes of requests, good and bad, over real sockets. */
+#include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -280,43 +282,143 @@ START_TEST(old_http)
 }
 END_TEST
 
-/* A byte every now and then keeps no connection alive, from its first request or a later one. */
+/* Sends text, then a byte every now and then until the server closes; how long that took, or -1 after 5 s. */
+static int64_t drip(int fd, const char *text)
+{
+    int64_t began = clock_mono_ms();
+    struct timeval pace = {.tv_usec = 200 * 1000};
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &pace, sizeof pace);
+    rig_send(fd, text);
+    while (clock_mono_ms() - began < 5000) {
+        char byte;
+        if (send(fd, "G", 1, MSG_NOSIGNAL) != 1 || recv(fd, &byte, 1, 0) == 0)
+            return clock_mono_ms() - began;
+    }
+    return -1;
+}
+
+/* A byte every now and then keeps no connection alive: not in its first request's header, nor a later one's.
+ */
 START_TEST(dripping_header_is_cut_off)
 {
-    int first = rig_connect(), second = rig_connect();
-    ck_assert_int_eq(ask(second, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"), 200);
-    int64_t began = clock_mono_ms();
-    bool first_open = true, second_open = true;
-    struct timeval pace = {.tv_usec = 500 * 1000};
-    setsockopt(first, SOL_SOCKET, SO_RCVTIMEO, &pace, sizeof pace);
-    setsockopt(second, SOL_SOCKET, SO_RCVTIMEO, &pace, sizeof pace);
-    while ((first_open || second_open) && clock_mono_ms() - began < 15000) {
-        char byte;
-        first_open = first_open && send(first, "G", 1, MSG_NOSIGNAL) == 1 && recv(first, &byte, 1, 0) != 0;
-        second_open =
-            second_open && send(second, "G", 1, MSG_NOSIGNAL) == 1 && recv(second, &byte, 1, 0) != 0;
-        ck_assert_int_eq(once("GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"), 200);
-    }
-    ck_assert(!first_open);
-    ck_assert(!second_open);
-    ck_assert_int_ge(clock_mono_ms() - began, HTTP_HEADER_TIMEOUT_MS - 1000);
-    close(first);
-    close(second);
+    int fd = rig_connect();
+    int64_t took = drip(fd, "G");
+    ck_assert_int_ge(took, RIG_HEADER_MS - 100);
+    ck_assert_int_le(took, 2 * RIG_HEADER_MS);
+    close(fd);
+
+    fd = rig_connect();
+    ck_assert_int_eq(ask(fd, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"), 200);
+    took = drip(fd, "GET /hello HTTP/1.1\r\nX: ");
+    ck_assert_int_ge(took, RIG_HEADER_MS - 100);
+    ck_assert_int_le(took, 2 * RIG_HEADER_MS);
+    close(fd);
 }
 END_TEST
 
-/* An idle connection stays, though its first request is long ago. */
-START_TEST(idle_connection_stays)
+/* Nor in a body; what comes at 16 KB a second and more is waited for. */
+START_TEST(dripping_body_is_cut_off)
 {
     int fd = rig_connect();
-    ck_assert_int_eq(ask(fd, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"), 200);
-    struct timeval pace = {
-        .tv_usec = (HTTP_HEADER_TIMEOUT_MS % 1000) * 1000, .tv_sec = HTTP_HEADER_TIMEOUT_MS / 1000 + 1};
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &pace, sizeof pace);
-    char byte;
-    ck_assert_int_eq(recv(fd, &byte, 1, 0), -1);
-    ck_assert_int_eq(ask(fd, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"), 200);
+    int64_t took = drip(fd, "PUT /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n");
+    ck_assert_int_ge(took, RIG_BODY_MS - 100);
+    ck_assert_int_le(took, 2 * RIG_BODY_MS);
     close(fd);
+
+    fd = rig_connect();
+    struct buf part = {0};
+    memset(buf_reserve(&part, 20000), 'p', 20000);
+    part.len += 20000;
+    buf_putc(&part, '\0');
+    rig_send(fd, "PUT /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 80000\r\n\r\n");
+    for (int i = 0; i < 4; i++) {
+        rig_send(fd, part.data);
+        poll(NULL, 0, 600);
+    }
+    ck_assert_int_eq(rig_answer(fd, NULL, NULL), 200);
+    close(fd);
+    buf_free(&part);
+}
+END_TEST
+
+/* The header's deadline is no limit for a connection that has nothing to ask; the idle time-out is. */
+START_TEST(idle_connections)
+{
+    int fd = rig_connect(), silent = rig_connect();
+    char byte;
+    ck_assert_int_eq(ask(fd, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"), 200);
+    poll(NULL, 0, 2 * RIG_HEADER_MS);
+    ck_assert_int_eq(ask(fd, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"), 200);
+    int64_t began = clock_mono_ms();
+    ck_assert_int_eq(recv(silent, &byte, 1, 0), 0);
+    ck_assert_int_eq(recv(fd, &byte, 1, 0), 0);
+    ck_assert_int_ge(clock_mono_ms() - began, (RIG_IDLE_S - 1) * 1000);
+    ck_assert_int_le(clock_mono_ms() - began, (RIG_IDLE_S + 2) * 1000);
+    close(fd);
+    close(silent);
+}
+END_TEST
+
+/* All bodies that are being received share one limit. */
+START_TEST(bodies_have_a_limit_together)
+{
+    enum { FULL = 4 * MEGABYTE, HOLDERS = RIG_BODIES_BYTES / FULL };
+    int fds[HOLDERS];
+    char *bytes = xmalloc(FULL);
+    memset(bytes, 'f', FULL);
+    for (int i = 0; i < HOLDERS; i++) {
+        fds[i] = rig_connect();
+        rig_send(fds[i], "PUT /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 4194304\r\n\r\n");
+        for (size_t sent = 0; sent < FULL - 1;) {
+            ssize_t now = send(fds[i], bytes + sent, FULL - 1 - sent, MSG_NOSIGNAL);
+            ck_assert_int_gt(now, 0);
+            sent += (size_t)now;
+        }
+    }
+    struct buf answer = {0};
+    static const char sized[] = "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\n";
+    static const char chunked[] = "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+    /* The holders' last bytes may still be on their way. */
+    int64_t until = clock_mono_ms() + 5000;
+    int status;
+    while ((status = rig_once(sized, sizeof sized - 1, &answer)) != 503 && clock_mono_ms() < until)
+        buf_reset(&answer);
+    ck_assert_int_eq(status, 503);
+    ck_assert_ptr_nonnull(strstr(buf_text(&answer), "Retry-After: "));
+    buf_reset(&answer);
+    buf_puts(&answer, chunked);
+    buf_printf(&answer, "100\r\n%0256d\r\n", 0);
+    ck_assert_int_eq(rig_once(answer.data, answer.len, NULL), 503);
+
+    for (int i = 0; i < HOLDERS; i++) {
+        rig_send(fds[i], "f");
+        ck_assert_int_eq(rig_answer(fds[i], NULL, NULL), 200);
+        close(fds[i]);
+    }
+    ck_assert_int_eq(
+        once("POST /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"), 200);
+    free(bytes);
+    buf_free(&answer);
+}
+END_TEST
+
+/* Connections over the limit wait until there is room. */
+START_TEST(connections_have_a_limit)
+{
+    int fds[RIG_CONNECTIONS];
+    for (int i = 0; i < RIG_CONNECTIONS; i++) {
+        fds[i] = rig_connect();
+        ck_assert_int_eq(ask(fds[i], "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"), 200);
+    }
+    int one_more = rig_connect();
+    struct pollfd silence = {.fd = one_more, .events = POLLIN};
+    rig_send(one_more, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+    ck_assert_int_eq(poll(&silence, 1, 100), 0);
+    close(fds[0]);
+    ck_assert_int_eq(rig_answer(one_more, NULL, NULL), 200);
+    for (int i = 1; i < RIG_CONNECTIONS; i++)
+        close(fds[i]);
+    close(one_more);
 }
 END_TEST
 
@@ -388,7 +490,10 @@ int main(void)
     tcase_add_test(tests, head_has_no_body);
     tcase_add_test(tests, old_http);
     tcase_add_test(tests, dripping_header_is_cut_off);
-    tcase_add_test(tests, idle_connection_stays);
+    tcase_add_test(tests, dripping_body_is_cut_off);
+    tcase_add_test(tests, idle_connections);
+    tcase_add_test(tests, bodies_have_a_limit_together);
+    tcase_add_test(tests, connections_have_a_limit);
     tcase_add_test(tests, many_clients_at_once);
     tcase_add_test(tests, pipelined_requests);
     tcase_add_test(tests, handlers_own_headers_hold_no_line_ends);

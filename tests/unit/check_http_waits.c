@@ -197,7 +197,7 @@ START_TEST(an_answer_that_is_not_read_is_lost)
     int64_t began = clock_mono_ms();
     rig_send(fd, "GET /big?bytes=3000000 HTTP/1.1\r\nHost: x\r\n\r\n");
     ck_assert(rig_reaches(&rig.answered, 1, SOON_MS));
-    shutdown(fd, SHUT_RD);
+
     close(fd);
     ck_assert(rig_reaches(&rig.lost, 1, SOON_MS));
 
@@ -212,8 +212,8 @@ START_TEST(an_answer_that_is_not_read_is_lost)
     ck_assert_int_eq(connect(stuck, (struct sockaddr *)&address, sizeof address), 0);
     began = clock_mono_ms();
     rig_send(stuck, "GET /big?bytes=20000 HTTP/1.1\r\nHost: x\r\n\r\n");
-    ck_assert(rig_reaches(&rig.lost, 2, HTTP_DRAIN_MS + 2 * SOON_MS));
-    ck_assert_int_ge(clock_mono_ms() - began, HTTP_DRAIN_MS - SOON_MS);
+    ck_assert(rig_reaches(&rig.lost, 2, RIG_DRAIN_MS + SOON_MS));
+    ck_assert_int_ge(clock_mono_ms() - began, RIG_DRAIN_MS - 1);
     ck_assert_int_eq(atomic_load(&rig.delivered), 0);
     close(stuck);
 }
@@ -299,11 +299,10 @@ START_TEST(a_silent_stream_stays_alive)
 {
     struct buf got = {0};
     int fd = stream("events=9", &got);
-    struct timeval patience = {.tv_sec = STREAM_KEEPALIVE_MS / 1000 + 2};
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+
     int64_t began = clock_mono_ms();
     ck_assert(rig_read_until(fd, "\r\n: keep-alive\n\n", &got));
-    ck_assert_int_ge(clock_mono_ms() - began, STREAM_KEEPALIVE_MS - 1000);
+    ck_assert_int_ge(clock_mono_ms() - began, RIG_KEEPALIVE_MS - 1);
     notify("stream");
     ck_assert(rig_read_until(fd, "data: event 1\n\n", &got));
     buf_free(&got);

@@ -182,6 +182,16 @@ static void *run(void *arg)
     return NULL;
 }
 
+static const struct http_limits limits = {
+    .header_timeout_ms = RIG_HEADER_MS,
+    .body_timeout_ms = RIG_BODY_MS,
+    .drain_ms = RIG_DRAIN_MS,
+    .stream_keepalive_ms = RIG_KEEPALIVE_MS,
+    .idle_timeout_s = RIG_IDLE_S,
+    .connections_max = RIG_CONNECTIONS,
+    .bodies_max = RIG_BODIES_BYTES,
+};
+
 void rig_start(const char *cert_file, const char *key_file)
 {
     struct buf why = {0};
@@ -192,6 +202,7 @@ void rig_start(const char *cert_file, const char *key_file)
         .workers = WORKERS,
         .routes = routes,
         .app = &rig,
+        .limits = &limits,
         .server_header = "patchcord/test",
         .answered = count_answered,
         .reload = count_reload,

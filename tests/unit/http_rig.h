@@ -8,6 +8,17 @@
 #include "../../common/buf.h"
 #include "../../relay/http/server.h"
 
+/* The limits that the server has here. */
+enum {
+    RIG_HEADER_MS = 1000,
+    RIG_BODY_MS = 1500,
+    RIG_DRAIN_MS = 1500,
+    RIG_KEEPALIVE_MS = 500,
+    RIG_IDLE_S = 4,
+    RIG_CONNECTIONS = 300,
+    RIG_BODIES_BYTES = 8 * 1024 * 1024,
+};
+
 struct rig {
     struct http_server *server;
     pthread_t thread;
