@@ -75,12 +75,12 @@ for example in "$work"/example-*.sh; do
     expect "$(basename "$example") does not parse" sh -n "$example"
 done
 
-# helped PROGRAM COMMAND...: the file with its help text, asked once. It begins with the usage of that very command.
+# helped PROGRAM COMMAND...: the file with its help text, asked once. Its usage or synopsis is that of this very command.
 # shellcheck disable=SC2048,SC2086 # a program and its words
 helped() {
     file=$work/help-$(echo "$*" | tr ' /' '--')
     [ -e "$file" ] || "$build/"$* --help >"$file" 2>&1
-    head -n 1 "$file" | grep -qiE "^usage: $*( |\$)" && echo "$file"
+    grep -qE "^(Usage:|   ) +$*( |\$)" "$file" && echo "$file"
 }
 
 # Each use of our programs in an example, one a line: program, command, and then its options.
