@@ -70,6 +70,7 @@ int main(int argc, char **argv)
     struct buf why = {0};
     if (!config_take_options(&argc, argv, &options, &why)) {
         fprintf(stderr, "patchcord: %s\n", buf_text(&why));
+        buf_free(&why);
         return COMMAND_USAGE;
     }
     /* An agent's program spawns the bridge with its standard input piped. */
