@@ -211,11 +211,17 @@ static void turn(struct bridge *bridge)
     advance_phase(bridge);
 }
 
+static void warn_unknown(const char *name)
+{
+    log_warn("unknown_setting", LOG_STR("name", name));
+}
+
 static int run_mcp(const struct config_options *options, int argc, char **argv)
 {
     if (argc > 1)
         return command_usage_error(&command_mcp, "it takes no argument \"%s\"", argv[1]);
     secret_init();
+    env_unknown("PATCHCORD_", (const struct setting *const[]){config_settings, NULL}, warn_unknown);
     if (!catch_signals()) {
         perror("patchcord mcp");
         return COMMAND_ERROR;

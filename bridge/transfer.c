@@ -24,7 +24,7 @@ struct transfer {
     struct curl_slist *headers;
     struct buf body, answer;
     char reason[CURL_ERROR_SIZE];
-    bool taker_done;
+    bool taker_done, too_large;
     bool (*take)(void *arg, const char *bytes, size_t len);
     transfer_done_fn *done;
     void *arg;
@@ -105,7 +105,8 @@ static size_t on_bytes(char *bytes, size_t size, size_t count, void *arg)
         transfer->taker_done = !transfer->take(transfer->arg, bytes, len);
         return transfer->taker_done ? 0 : len;
     }
-    if (len > TRANSFER_ANSWER_MAX - transfer->answer.len)
+    transfer->too_large = len > TRANSFER_ANSWER_MAX - transfer->answer.len;
+    if (transfer->too_large)
         return 0;
     buf_append(&transfer->answer, bytes, len);
     return len;
@@ -240,13 +241,20 @@ static int read_retry_after(CURL *easy)
     return seconds > INT_MAX ? INT_MAX : (int)seconds;
 }
 
+static const char *fault_reason(const struct transfer *transfer, CURLcode code)
+{
+    if (transfer->too_large)
+        return "its answer is too large";
+    return transfer->reason[0] ? transfer->reason : curl_easy_strerror(code);
+}
+
 static void finish(struct transfer *transfer, CURLcode code)
 {
     long status = 0;
     curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
     const struct transfer_result result = {
         .fault = sort_fault(transfer, code),
-        .reason = transfer->reason[0] ? transfer->reason : curl_easy_strerror(code),
+        .reason = fault_reason(transfer, code),
         .status = (int)status,
         .retry_after_s = read_retry_after(transfer->easy),
         .body = buf_text(&transfer->answer),

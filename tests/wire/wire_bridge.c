@@ -368,6 +368,33 @@ START_TEST(without_credentials_the_tools_are_listed)
 }
 END_TEST
 
+START_TEST(a_certificate_is_checked)
+{
+    const char *folder = temp_folder();
+    char *data = xasprintf("PATCHCORD_DATA_DIR=%s", folder),
+         *cert = xasprintf("PATCHCORD_TLS_CERT=%s/tls-cert.pem", folder),
+         *key = xasprintf("PATCHCORD_TLS_KEY=%s/tls-key.pem", folder),
+         *ca = xasprintf("PATCHCORD_CA_FILE=%s/tls-cert.pem", folder);
+    struct program_result result;
+    run_program((const char *const[]){"patchcord-relay", "tls-init", "--host", "127.0.0.1", NULL},
+        (const char *const[]){data, NULL}, NULL, ANSWER_MS, &result);
+    ck_assert_msg(result.exit_code == 0, "%s", buf_text(&result.err));
+    program_result_free(&result);
+    struct relay_process *secure = relay_start(folder, (const char *const[]){cert, key, NULL});
+    char *token = relay_token(secure, "frontend@shop");
+    expect(bridge_start(secure, token, (const char *const[]){ca, NULL}), "inbox", "{}", false, "0 pending");
+    struct bridge_process *doubter = bridge_start(secure, token, NULL);
+    expect(doubter, "inbox", "{}", true, "SSL certificate problem");
+    /* Neither is a wait held for what does not mend by itself. */
+    expect(doubter, "wait_for_message", "{}", true, "SSL certificate problem");
+    free(data);
+    free(cert);
+    free(key);
+    free(ca);
+    free(token);
+}
+END_TEST
+
 /* ---- a quiet life ---- */
 
 static int64_t switches(pid_t pid)
@@ -492,6 +519,7 @@ int main(void)
     tcase_set_timeout(alone, 60);
     tcase_add_checked_fixture(alone, NULL, harness_cleanup);
     tcase_add_test(alone, it_ends_with_its_parent);
+    tcase_add_test(alone, a_certificate_is_checked);
     tcase_add_test(alone, the_command_line_is_checked);
     return run_suite(suite);
 }

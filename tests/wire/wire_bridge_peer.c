@@ -1,10 +1,12 @@
 /* The real bridge against a scripted relay: what it sends, how it repeats, when it acknowledges, how it ends.
  */
 #include <check.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -530,6 +532,103 @@ START_TEST(calls_beyond_the_limit_queue_and_the_rest_goes_on)
 }
 END_TEST
 
+/* True while what was written to the bridge's input is not read. */
+static bool input_waits(void)
+{
+    int unread = 0;
+    poll(NULL, 0, NOTHING_MS);
+    ck_assert_int_eq(ioctl(bridge->in, FIONREAD, &unread), 0);
+    return unread > 0;
+}
+
+static void send_large_recall(int id, size_t len)
+{
+    struct buf line = {0};
+    buf_printf(&line,
+        "{\"jsonrpc\":\"2.0\",\"id\":%d,\"method\":\"tools/call\",\"params\":{\"name\":\"recall\",\"x\":\"",
+        id);
+    memset(buf_reserve(&line, len - line.len), 'x', len - line.len);
+    line.len = len;
+    buf_puts(&line, "\"}}");
+    bridge_send_line(bridge, buf_text(&line));
+    buf_free(&line);
+}
+
+START_TEST(a_long_queue_stops_the_reading)
+{
+    enum { HALF = 8 * 1024 * 1024 };
+    static const char ping[] = "{\"jsonrpc\":\"2.0\",\"id\":\"ping\",\"method\":\"ping\"}";
+    struct json_object *pong;
+    begin(script_silent);
+    for (int i = 0; i < CALLS_MAX; i++)
+        bridge_call_begin(bridge, "wait_for_message", "{}");
+    peer_await(peer, MCP, CALLS_MAX);
+    send_large_recall(1001, HALF - 100);
+    bridge_send_line(bridge, ping);
+    ck_assert_ptr_nonnull(pong = bridge_read(bridge, ANSWER_MS));
+    json_object_put(pong);
+    send_large_recall(1002, HALF + 100);
+    bridge_send_line(bridge, ping);
+    expect_silence();
+    peer_let_go(peer);
+    int pongs = 0, answers = 0;
+    while (pongs < 1 || answers < CALLS_MAX + 2) {
+        struct json_object *line = bridge_read(bridge, ANSWER_MS);
+        ck_assert_ptr_nonnull(line);
+        bool is_pong = strcmp(json_text_or(line, "id", ""), "ping") == 0;
+        pongs += is_pong;
+        answers += !is_pong;
+        json_object_put(line);
+    }
+}
+END_TEST
+
+START_TEST(unread_output_stops_the_reading)
+{
+    enum { LINES_MAX = 20000 };
+    static const char line[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}\n";
+    int sent = 0;
+    begin(script_ok);
+    ck_assert_int_eq(fcntl(bridge->in, F_SETFL, O_NONBLOCK), 0);
+    struct pollfd in = {.fd = bridge->in, .events = POLLOUT};
+    while (sent < LINES_MAX && poll(&in, 1, NOTHING_MS) == 1)
+        sent += write(bridge->in, line, sizeof line - 1) > 0;
+    ck_assert_int_lt(sent, LINES_MAX);
+    ck_assert(input_waits());
+    /* Nothing was lost over it: a pipe takes a line of this length whole or not at all. */
+    for (int i = 0; i < sent; i++) {
+        struct json_object *answer = bridge_read(bridge, ANSWER_MS);
+        ck_assert_msg(answer != NULL, "%d of %d", i, sent);
+        json_object_put(answer);
+    }
+    expect_silence();
+}
+END_TEST
+
+static size_t answer_size;
+
+static void script_large(const struct peer_request *request, struct peer_answer *answer)
+{
+    (void)request;
+    answer->body = xmalloc(answer_size + 1);
+    memset(answer->body, 'x', answer_size);
+    answer->body[answer_size] = '\0';
+}
+
+START_TEST(an_answer_has_its_limit)
+{
+    enum { ANSWER_MAX = 64 * 1024 * 1024 };
+    answer_size = ANSWER_MAX;
+    begin(script_large);
+    expect_text("unsend_message", "{\"message_id\":\"" MESSAGE_ID "\"}", true, "The relay at");
+    answer_size = ANSWER_MAX + 1;
+    bool failed;
+    char *text = bridge_tool(bridge, "unsend_message", "{\"message_id\":\"" MESSAGE_ID "\"}", &failed);
+    ck_assert_msg(failed && strstr(text, "its answer is too large"), "%s", text);
+    free(text);
+}
+END_TEST
+
 /* ---- the end ---- */
 
 /* Ends the bridge in that way while it waits; it has to release and to be gone soon. */
@@ -620,6 +719,9 @@ int main(void)
     tcase_add_test(tests, a_cancelled_send_is_left_to_finish);
     tcase_add_test(tests, cancelling_what_is_unknown_does_nothing);
     tcase_add_test(tests, calls_beyond_the_limit_queue_and_the_rest_goes_on);
+    tcase_add_test(tests, a_long_queue_stops_the_reading);
+    tcase_add_test(tests, unread_output_stops_the_reading);
+    tcase_add_test(tests, an_answer_has_its_limit);
     tcase_add_test(tests, it_ends_at_the_end_of_input);
     tcase_add_test(tests, it_ends_on_sigterm);
     tcase_add_test(tests, it_ends_on_sigint);
