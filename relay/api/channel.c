@@ -9,6 +9,7 @@
 #include "../../common/uuid.h"
 #include "../auth/authenticator.h"
 #include "../http/parking.h"
+#include "../notify.h"
 #include "../relay.h"
 #include "api.h"
 #include "json_body.h"
@@ -35,13 +36,6 @@ static bool begin(struct exchange *ex, struct channel_caller *out)
     if (presence_due(relay->auth, out->who, &out->client, &out->presence))
         out->store.presence = &out->presence;
     return true;
-}
-
-static void notify(const struct relay *relay, const char *namespace_id, const char *agent)
-{
-    char address[ADDRESS_SIZE];
-    ident_format(namespace_id, agent, address);
-    parking_notify(relay->parking, address);
 }
 
 /* ---- poll ---- */
@@ -228,7 +222,7 @@ static void send_message(struct exchange *ex, const struct channel_caller *calle
     struct store_send_result result = {0};
     const enum store_status status = store_send(relay->store, &caller->store, &send, &result);
     if (status == STORE_DONE) {
-        notify(relay, caller->who->namespace_id, to.agent);
+        notify_agent(relay, caller->who->namespace_id, to.agent);
         answer_sent(ex, &result.sent[0], "sent");
     } else if (status == STORE_REFUSED) {
         answer_refused(ex, result.refusal);
@@ -276,7 +270,7 @@ static void reply_to_message(
     struct store_reply_result result = {0};
     const enum store_status status = store_reply(relay->store, &caller->store, &reply, &result);
     if (status == STORE_DONE) {
-        notify(relay, caller->who->namespace_id, result.sent.to);
+        notify_agent(relay, caller->who->namespace_id, result.sent.to);
         answer_sent(ex, &result.sent, "replied");
     } else if (status == STORE_ABSENT) {
         answer_absent(ex, caller, message_id);

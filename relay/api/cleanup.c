@@ -4,10 +4,9 @@
 #include <string.h>
 
 #include "../../common/clock.h"
-#include "../../common/ident.h"
 #include "../auth/authenticator.h"
 #include "../config.h"
-#include "../http/parking.h"
+#include "../notify.h"
 #include "../relay.h"
 #include "api.h"
 #include "json_body.h"
@@ -50,15 +49,6 @@ static int64_t read_max_age_days(const struct exchange *ex)
     return strtonum(text, 1, MAX_AGE_DAYS_MAX, &problem);
 }
 
-static void notify_all(const struct relay *relay, const struct store_agents *agents)
-{
-    for (size_t i = 0; i < agents->count; i++) {
-        char address[ADDRESS_SIZE];
-        ident_format(agents->items[i].namespace_id, agents->items[i].agent, address);
-        parking_notify(relay->parking, address);
-    }
-}
-
 enum verdict api_cleanup(struct exchange *ex)
 {
     const struct relay *relay = ex->app;
@@ -76,7 +66,7 @@ enum verdict api_cleanup(struct exchange *ex)
         answer_problem(ex, 500, "The store failed. Nothing was done; try again.");
         return VERDICT_DONE;
     }
-    notify_all(relay, &result.notified);
+    notify_agents(relay, &result.notified);
     struct json_object *body = json_new_object();
     json_add_text(body, "status", "ok");
     json_add_bool(body, "dry_run", dry_run);

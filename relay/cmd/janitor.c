@@ -7,10 +7,9 @@
 
 #include "../../common/alloc.h"
 #include "../../common/clock.h"
-#include "../../common/ident.h"
 #include "../../common/log.h"
 #include "../config.h"
-#include "../http/parking.h"
+#include "../notify.h"
 #include "../relay.h"
 #include "../store/store.h"
 
@@ -22,15 +21,6 @@ struct janitor {
     bool stop; /* under lock */
 };
 
-static void notify(const struct relay *relay, const struct store_agents *agents)
-{
-    for (size_t i = 0; i < agents->count; i++) {
-        char address[ADDRESS_SIZE];
-        ident_format(agents->items[i].namespace_id, agents->items[i].agent, address);
-        parking_notify(relay->parking, address);
-    }
-}
-
 static void clean_up(const struct relay *relay)
 {
     struct store_cleanup_result result = {0};
@@ -38,7 +28,7 @@ static void clean_up(const struct relay *relay)
         store_cleanup(relay->store, relay->config->cleanup_max_age_days * MS_PER_DAY,
             relay->config->active_window_seconds * MS_PER_SECOND, false, &result);
     if (status == STORE_DONE) {
-        notify(relay, &result.notified);
+        notify_agents(relay, &result.notified);
         log_info("cleanup", LOG_INT("expired", result.expired), LOG_INT("notices", result.notices),
             LOG_INT("deleted", result.deleted), LOG_INT("offline", result.offline));
     } else {

@@ -4,14 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "../../common/alloc.h"
 #include "../../common/json.h"
 #include "../harness.h"
 
-enum { COMMAND_MS = 20 * 1000, SOON_MS = 10 * 1000, STOP_MS = 10 * 1000, UNPRIVILEGED = 65534 };
+enum { COMMAND_MS = 20 * 1000, SOON_MS = 10 * 1000, STOP_MS = 10 * 1000 };
 
 static struct program_result result;
 static struct http_reply reply;
