@@ -161,6 +161,17 @@ START_TEST(rotated_token)
 }
 END_TEST
 
+/* The cache keeps nobody longer than the token lives. */
+START_TEST(grace_ends)
+{
+    ck_assert_int_eq(run_admin((const char *const[]){"patchcord-relay", "token", "rotate", "team:alice",
+                                   "--grace", "1s", NULL},
+                         NULL),
+        0);
+    ck_assert(poll_until(is_refused, token, SOON_MS));
+}
+END_TEST
+
 /* What is parked or streams ends with its credential. */
 START_TEST(revocation_ends_what_waits)
 {
@@ -245,6 +256,7 @@ int main(void)
     tcase_add_test(tests, revoked_token);
     tcase_add_test(tests, added_while_it_is_refused);
     tcase_add_test(tests, rotated_token);
+    tcase_add_test(tests, grace_ends);
     tcase_add_test(tests, revocation_ends_what_waits);
     tcase_add_test(tests, origins);
     tcase_add_test(tests, origins_of_a_public_relay);
