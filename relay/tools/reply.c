@@ -11,8 +11,9 @@ static enum verdict refuse(struct tool_call *call, const struct store_reply_resu
 {
     switch (result->refusal) {
     case REFUSAL_UNKNOWN_RECIPIENT:
-        return tool_fail(call,
-            "Not sent: who wrote that no longer exists. Close it with reply(message_id, resolve=true).");
+        return tool_fail(call, "Not sent: nobody is there to read it (a notice of the relay's, or its author "
+                               "is gone). Close it with "
+                               "reply(message_id, resolve=true).");
     case REFUSAL_QUEUE_FULL:
         return tool_fail(
             call, "Not sent: its sender has too much unread. Reply again when it has read its inbox.");

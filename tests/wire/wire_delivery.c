@@ -148,15 +148,16 @@ START_TEST(acking_callers_acknowledge_themselves)
 }
 END_TEST
 
-/* Also with a call that fails before it reaches the store. */
+/* Also with a call that fails, before it reaches the store or there. */
 START_TEST(acks_count_with_a_failed_call)
 {
+    static const char *const failing[] = {"nonsense", LEASE};
     char *id = send_text("hello");
     json_object_put(acking_call("inbox", "\"patchcord/lease\":\"" LEASE "\""));
 
-    char *params = xasprintf("{\"name\":\"reply\",\"arguments\":{\"message_id\":\"nonsense\"},\"_meta\":{"
-                             "\"patchcord/ack\":[\"%s\"]}}",
-        id);
+    char *params = xasprintf("{\"name\":\"reply\",\"arguments\":{\"message_id\":\"%s\",\"defer\":true},\"_"
+                             "meta\":{\"patchcord/ack\":[\"%s\"]}}",
+        failing[_i], id);
     bool is_error = false;
     struct json_object *answer = mcp_request_with(relay, backend, "tools/call", params, acks, NULL);
     mcp_result_text(answer, &is_error);
@@ -371,7 +372,7 @@ int main(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, the_relay_acknowledges_for_plain_clients);
     tcase_add_test(tests, acking_callers_acknowledge_themselves);
-    tcase_add_test(tests, acks_count_with_a_failed_call);
+    tcase_add_loop_test(tests, acks_count_with_a_failed_call, 0, 2);
     tcase_add_test(tests, a_release_brings_it_back);
     tcase_add_test(tests, a_reply_is_an_ack);
     tcase_add_test(tests, a_peek_takes_nothing);

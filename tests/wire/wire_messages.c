@@ -312,6 +312,43 @@ START_TEST(a_repeated_send_is_one_message)
 }
 END_TEST
 
+/* PATCHCORD_OUTPUT_FORMAT=json: results for programs without asking. */
+START_TEST(results_for_programs)
+{
+    relay_stop(relay);
+    relay_restart(relay,
+        (const char *const[]){"PATCHCORD_OUTPUT_FORMAT=json", "PATCHCORD_RATE_LIMIT_PER_MINUTE=0", NULL});
+    struct json_object *answer = mcp_request(relay, frontend, "tools/call",
+        "{\"name\":\"send_message\",\"arguments\":{\"to\":\"backend\",\"content\":\"x\",\"thread\":\"t\"}}",
+        NULL);
+    struct json_object *found = NULL;
+
+    ck_assert(json_get_object(answer, "result", &found) == JSON_FIELD_FOUND);
+    ck_assert(json_get_object(found, "structuredContent", &found) == JSON_FIELD_FOUND);
+    char *id = id_of_sent(mcp_result_text(answer, NULL));
+    ck_assert_str_eq(json_text_or(found, "message_id", ""), id);
+    ck_assert_str_eq(json_text_or(found, "status", ""), "sent");
+    ck_assert_str_eq(json_text_or(found, "to", ""), "backend");
+    ck_assert_str_eq(json_text_or(found, "thread", ""), "t");
+    free(id);
+    json_object_put(answer);
+}
+END_TEST
+
+/* Who is there, on what, and who was. */
+START_TEST(presence)
+{
+    static const char *const headers[] = {"X-Patchcord-Machine: build box #7",
+        "X-Patchcord-Client-Type: codex", "X-Patchcord-Display-Name: <b>", NULL};
+    char *never = relay_token(relay, "never@myproject");
+
+    json_object_put(mcp_request_with(relay, backend, "tools/list", "{}", headers, NULL));
+    tool_says(relay, frontend, "inbox", "{}", "\n\nOnline: backend (build box 7, codex)\n");
+    tool_says(relay, frontend, "inbox", "{\"all_agents\":true}", "\nAway: never (never seen)\n");
+    free(never);
+}
+END_TEST
+
 /* More than one call shows: the rest is announced and comes with the next. */
 START_TEST(many_messages)
 {
@@ -354,6 +391,8 @@ int main(void)
     tcase_add_test(tests, deferring);
     tcase_add_test(tests, a_note_to_oneself);
     tcase_add_test(tests, a_repeated_send_is_one_message);
+    tcase_add_test(tests, results_for_programs);
+    tcase_add_test(tests, presence);
     tcase_add_test(tests, many_messages);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
