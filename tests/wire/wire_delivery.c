@@ -228,6 +228,23 @@ START_TEST(a_wait_wakes)
 }
 END_TEST
 
+/* Some clients hang up as soon as they have read the result, before the stream's end. */
+START_TEST(a_hang_up_after_the_result)
+{
+    enum { ROUNDS = 20 };
+
+    for (int i = 0; i < ROUNDS; i++) {
+        struct open_call *wait = call_begin(relay, backend, "tools/call", "{\"name\":\"wait_for_message\"}", NULL);
+        ck_assert(call_hears(wait, "text/event-stream", SOON_MS));
+        char *id = send_text("wake up");
+        ck_assert(call_hears(wait, "\"isError\":false", SOON_MS));
+        call_end(wait);
+        becomes(id, ", read just now\n");
+        free(id);
+    }
+}
+END_TEST
+
 START_TEST(one_message_wakes_one_wait)
 {
     static const char params[] = "{\"name\":\"wait_for_message\",\"arguments\":{\"timeout_seconds\":30}}";
@@ -377,6 +394,7 @@ int main(void)
     tcase_add_test(tests, a_reply_is_an_ack);
     tcase_add_test(tests, a_peek_takes_nothing);
     tcase_add_test(tests, a_wait_wakes);
+    tcase_add_test(tests, a_hang_up_after_the_result);
     tcase_add_test(tests, one_message_wakes_one_wait);
     tcase_add_test(tests, a_wait_that_was_left);
     tcase_add_test(tests, a_wait_runs_out);
