@@ -1759,7 +1759,6 @@ static void add_all(TCase *tests)
     tcase_add_test(tests, statistics_add_up);
     tcase_add_test(tests, senders_at_once_each_keep_their_order);
     tcase_add_test(tests, two_sessions_never_get_the_same_message);
-    tcase_add_test(tests, what_was_acknowledged_survives_a_kill);
     tcase_add_test(tests, a_full_disk_is_an_error_and_not_the_end);
     tcase_add_test(tests, one_relay_serves_a_folder);
     tcase_add_test(tests, a_command_beside_the_relay_takes_effect);
@@ -1779,5 +1778,9 @@ int main(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_set_timeout(tests, 60);
     add_all(tests);
+    TCase *forking = tcase_create("kill"); /* forks, so no thread may run before */
+    tcase_set_timeout(forking, 60);
+    tcase_add_test(forking, what_was_acknowledged_survives_a_kill);
+    suite_add_tcase(suite, forking);
     return run_unit(suite);
 }
