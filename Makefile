@@ -137,7 +137,7 @@ RUN = PATCHCORD_BUILD=$(BUILD) SAN=$(SAN) tests/run -j $(JOBS)
 # The slow starters come first, so that the quick ones fill the gaps beside them.
 test: all $(BUILD)/.test-deps $(UNIT_TESTS) $(WIRE_TESTS) $(if $(SAN),,fuzz-build) ## all tests but the slow ones; ends with `N passed, N failed`
 	@$(if $(SAN),,tests/clients/setup.sh $(BUILD)/clients)
-	@$(RUN) $(if $(SAN),,$(CLIENTS)) $(WIRE_TESTS) $(if $(SAN),,tests/fuzz/run.sh $(SCRIPTS)) $(UNIT_TESTS)
+	@$(RUN) $(if $(SAN),,$(CLIENTS)) $(WIRE_TESTS) $(if $(SAN),,tests/check_fuzz.sh $(SCRIPTS)) $(UNIT_TESTS)
 test-slow: all $(BUILD)/.test-deps $(WIRE_TESTS) $(BUILD)/tests/demo/demo ## a wait of 3 minutes through nginx, a minute of chaos, valgrind, the container's stages
 	@tests/clients/setup.sh $(BUILD)/clients
 	@NGINX_WAIT_SECONDS=180 CHAOS_SECONDS=60 $(RUN) tests/clients/client_nginx.mjs $(BUILD)/tests/wire/wire_chaos \
@@ -160,7 +160,7 @@ fuzz-build: $(BUILD)/.test-deps
 	@$(if $(shell command -v clang),$(MAKE) --no-print-directory SAN=fuzz fuzzers,echo "clang is not here: no fuzzing")
 fuzzers: $(FUZZERS)
 fuzz: fuzz-build ## fuzzes each target for SECONDS (60)
-	@FUZZ_SECONDS=$(SECONDS) tests/fuzz/run.sh
+	@FUZZ_SECONDS=$(SECONDS) tests/check_fuzz.sh
 bench: all $(BENCHES) ## runs the benchmarks and prints their numbers
 	@for bench in $(BENCHES); do PATCHCORD_BUILD=$(BUILD) $$bench || exit 1; done
 

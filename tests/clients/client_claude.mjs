@@ -75,14 +75,16 @@ async function model(tool, input) {
         if (results.length) seen.result = JSON.stringify(results);
         const calls = offered.includes(tool) && !results.length;
         const block = calls ? { type: "tool_use", id: "toolu_1", name: tool, input: {} } : { type: "text", text: "" };
-        const delta = calls ? { type: "input_json_delta", partial_json: JSON.stringify(input) } : { type: "text_delta", text: "done" };
+        const delta = calls ? { type: "input_json_delta", partial_json: JSON.stringify(input) }
+            : { type: "text_delta", text: "done" };
         sendEvents(response, [
-            { type: "message_start", message: { id: "msg_1", type: "message", role: "assistant", model: body.model, content: [],
-                stop_reason: null, stop_sequence: null, usage: { input_tokens: 10, output_tokens: 1 } } },
+            { type: "message_start", message: { id: "msg_1", type: "message", role: "assistant", model: body.model,
+                content: [], stop_reason: null, stop_sequence: null, usage: { input_tokens: 10, output_tokens: 1 } } },
             { type: "content_block_start", index: 0, content_block: block },
             { type: "content_block_delta", index: 0, delta },
             { type: "content_block_stop", index: 0 },
-            { type: "message_delta", delta: { stop_reason: calls ? "tool_use" : "end_turn", stop_sequence: null }, usage: { output_tokens: 5 } },
+            { type: "message_delta", delta: { stop_reason: calls ? "tool_use" : "end_turn", stop_sequence: null },
+                usage: { output_tokens: 5 } },
             { type: "message_stop" },
         ]);
     });
@@ -91,7 +93,8 @@ async function model(tool, input) {
 
 const servers = {
     bridge: { type: "stdio", command: bridge, args: ["mcp"], env: { PATCHCORD_URL: relay.url, PATCHCORD_TOKEN: token } },
-    http: { type: "http", url: `${relay.url}/mcp`, headers: { Authorization: `Bearer ${token}`, "X-Patchcord-Client-Type": "claude_code" } },
+    http: { type: "http", url: `${relay.url}/mcp`,
+        headers: { Authorization: `Bearer ${token}`, "X-Patchcord-Client-Type": "claude_code" } },
 };
 for (const [way, server] of Object.entries(servers)) {
     check(`a session over ${way} reads its inbox`, async () => {

@@ -3,7 +3,7 @@
 # interesting stay in build-fuzz/corpus, those that fail in build-fuzz/findings.
 set -u
 
-cd "$(dirname "$0")/../.." || exit 1
+cd "$(dirname "$0")/.." || exit 1
 command -v clang >/dev/null || {
     echo "clang is needed: ./install.sh --deps test" >&2
     exit 1
