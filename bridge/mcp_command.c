@@ -47,9 +47,20 @@ static void on_signal(int number)
     errno = saved;
 }
 
+static bool open_signal_pipe(void)
+{
+    if (pipe(signal_pipe) < 0)
+        return false;
+    for (int i = 0; i < 2; i++) {
+        if (fcntl(signal_pipe[i], F_SETFD, FD_CLOEXEC) < 0 || fcntl(signal_pipe[i], F_SETFL, O_NONBLOCK) < 0)
+            return false;
+    }
+    return true;
+}
+
 static bool catch_signals(void)
 {
-    if (pipe2(signal_pipe, O_CLOEXEC | O_NONBLOCK) < 0)
+    if (!open_signal_pipe())
         return false;
     struct sigaction end = {.sa_handler = on_signal}, ignore = {.sa_handler = SIG_IGN};
     sigemptyset(&end.sa_mask);

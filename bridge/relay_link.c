@@ -13,6 +13,7 @@
 #include "../common/mcp.h"
 #include "../common/uuid.h"
 #include "backoff.h"
+#include "client_type.h"
 
 enum { CALL_TIMEOUT_MS = 30 * 1000, SLICE_EXTRA_MS = 10 * 1000 };
 /* Repeats of a call that cannot wait. */
@@ -74,7 +75,7 @@ struct relay_link {
     struct transfers *transfers;
     struct acks *acks;
     const struct config *config;
-    char *client_type;
+    char client_type[CLIENT_TYPE_SIZE];
     char machine[MACHINE_SIZE], platform[MACHINE_SIZE];
     bool reached; /* the relay has answered before */
     LIST_HEAD(, relay_call) calls;
@@ -130,15 +131,13 @@ void relay_link_free(struct relay_link *link)
         call_free(LIST_FIRST(&link->calls));
     acks_free(link->acks);
     transfers_free(link->transfers);
-    free(link->client_type);
     free(link);
 }
 
 void relay_link_set_config(struct relay_link *link, const struct config *config, const char *client_type)
 {
     link->config = config;
-    free(link->client_type);
-    link->client_type = xstrdup_or_null(client_type);
+    client_type_of(client_type, link->client_type);
 }
 
 struct acks *relay_link_acks(struct relay_link *link)
@@ -222,7 +221,7 @@ static void call_start(struct relay_call *call)
     char *name = xasprintf("Mcp-Name: %s", call->tool);
     char *machine = xasprintf("X-Patchcord-Machine: %s", link->machine);
     char *platform = xasprintf("X-Patchcord-Platform: %s", link->platform);
-    char *type = link->client_type ? xasprintf("X-Patchcord-Client-Type: %s", link->client_type) : NULL;
+    char *type = link->client_type[0] ? xasprintf("X-Patchcord-Client-Type: %s", link->client_type) : NULL;
     const char *const headers[] = {"Content-Type: application/json",
         "Accept: application/json, text/event-stream", "MCP-Protocol-Version: " MCP_MODERN_VERSION,
         "Mcp-Method: tools/call", "X-Patchcord-Ack: 1", name, machine, platform, type, NULL};

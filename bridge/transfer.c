@@ -140,14 +140,13 @@ static bool goes_to_loopback(const char *text)
 
 #define SET(option, value) must(curl_easy_setopt(easy, option, value) == CURLE_OK)
 
+/* Some TLS libraries know no folders; the default is left to them. */
 static void set_trust(CURL *easy, const char *ca_file)
 {
-    if (ca_file)
+    bool by_folder = access(CERTIFICATE_FOLDER, X_OK) == 0 &&
+                     curl_easy_setopt(easy, CURLOPT_CAPATH, CERTIFICATE_FOLDER) == CURLE_OK;
+    if (ca_file || by_folder)
         SET(CURLOPT_CAINFO, ca_file);
-    else if (access(CERTIFICATE_FOLDER, X_OK) == 0)
-        SET(CURLOPT_CAINFO, NULL);
-    if (access(CERTIFICATE_FOLDER, X_OK) == 0)
-        SET(CURLOPT_CAPATH, CERTIFICATE_FOLDER);
 }
 
 static void set_up(struct transfer *transfer, const struct transfer_request *request)
