@@ -58,7 +58,7 @@ static const struct route routes[] = {
     {0},
 };
 
-static void fail(const char *what)
+static _Noreturn void fail(const char *what)
 {
     perror(what);
     exit(EXIT_FAILURE);
