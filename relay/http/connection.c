@@ -118,7 +118,7 @@ static void connection_timer(void *owner)
 {
     struct connection *c = owner;
     struct request *r = c->request;
-    if (r && r->streams) {
+    if (r && r->streams && !r->stream_ended) {
         request_keepalive(r);
         return;
     }
@@ -230,17 +230,22 @@ static bool header_has_gap(struct MHD_Connection *mhd, const char *method, const
 
 static struct MHD_Response *response_new(struct request *r);
 
+void connection_limit_sending(struct connection *c, size_t len)
+{
+    struct http_server *s = c->server;
+    int64_t limit_ms = c->request->ex.confirm_delivery ? s->limits.drain_ms : SEND_TIMEOUT_MS;
+    limit_ms += (int64_t)(len / BODY_BYTES_A_SECOND) * MS_PER_SECOND;
+    timer_arm(&s->timers, &c->timer, clock_mono_ms() + limit_ms);
+}
+
 static enum MHD_Result send_answer(struct request *r)
 {
     struct connection *c = r->connection;
-    struct http_server *s = c->server;
-    int64_t size_ms = (int64_t)(r->ex.answer.len / BODY_BYTES_A_SECOND) * MS_PER_SECOND;
+    size_t len = r->ex.answer.len;
     struct MHD_Response *response = response_new(r); /* takes the answer */
     r->phase = PHASE_SENDING;
-    if (!r->streams) {
-        int64_t limit_ms = r->ex.confirm_delivery ? s->limits.drain_ms : SEND_TIMEOUT_MS;
-        timer_arm(&s->timers, &c->timer, clock_mono_ms() + limit_ms + size_ms);
-    }
+    if (!r->streams)
+        connection_limit_sending(c, len);
     enum MHD_Result result = MHD_queue_response(c->mhd, (unsigned)r->ex.status, response);
     MHD_destroy_response(response);
     return result;

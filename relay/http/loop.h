@@ -32,7 +32,7 @@ struct connection {
 
     struct request *request;  /* under way, or NULL */
     struct request *settling; /* answered over this connection, its settle has not returned yet; or NULL */
-    struct timer timer;       /* of the phase: header, body, keep-alive comment of a stream, sending */
+    struct timer timer;       /* of the phase: header, body, comment of a silent stream, sending */
 
     int64_t idle_since_ms; /* when its last request was answered; 0: it had none */
     bool hung_up;          /* the client closed its side, or the connection broke */
@@ -130,6 +130,8 @@ void connection_completed(
     void *cls, struct MHD_Connection *mhd, void **context, enum MHD_RequestTerminationCode how);
 /* The request has an answer, or more of its stream. Not from within libmicrohttpd's callbacks. */
 void connection_hand_over(struct connection *c);
+/* Gives the client until then, by its size, to take what is sent. */
+void connection_limit_sending(struct connection *c, size_t len);
 /* Ends the connection, whatever its request is doing. As above. */
 void connection_abandon(struct connection *c);
 

@@ -23,7 +23,7 @@ TAILQ_HEAD(parked_list, parked);
 struct place {
     atomic_uint_least64_t version;
     struct parked_list exclusive, shared; /* oldest first */
-    uint64_t left_hash;                   /* the wait that left last ... */
+    uint64_t left_hash;                   /* the exclusive wait that left last ... */
     int64_t left_ms;                      /* ... and when (monotonic); 0: none did */
 };
 
@@ -124,12 +124,12 @@ void parking_notify_all(struct parking *p)
         p->kick(p->kick_arg);
 }
 
-static bool list_has_wait(const struct parked_list *list, uint64_t hash)
+static bool list_has(const struct parked_list *list, uint64_t hash)
 {
     const struct parked *who;
     TAILQ_FOREACH(who, list, link)
     {
-        if (who->hash == hash && !who->is_stream)
+        if (who->hash == hash)
             return true;
     }
     return false;
@@ -141,7 +141,7 @@ bool parking_is_waiting(struct parking *p, const char *key)
     struct place *place = place_of(p, hash);
 
     pthread_mutex_lock(&p->lock);
-    bool waiting = list_has_wait(&place->exclusive, hash) || list_has_wait(&place->shared, hash);
+    bool waiting = list_has(&place->exclusive, hash);
     if (!waiting && place->left_ms != 0 && place->left_hash == hash)
         waiting = clock_mono_ms() - place->left_ms <= PARKING_JUST_NOW_MS;
     pthread_mutex_unlock(&p->lock);
@@ -181,7 +181,7 @@ static void take_out(struct parking *p, struct parked *who)
     TAILQ_REMOVE(list_of(place, who), who, link);
     who->linked = false;
     atomic_fetch_sub(&p->count, 1);
-    if (!who->is_stream) {
+    if (who->exclusive) {
         place->left_hash = who->hash;
         place->left_ms = clock_mono_ms();
     }

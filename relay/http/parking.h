@@ -22,7 +22,8 @@ uint64_t parking_ticket(struct parking *p, const char *key);
 void parking_notify(struct parking *p, const char *key);
 /* Everybody is to look again (a revocation, another process' change). */
 void parking_notify_all(struct parking *p);
-/* True where a wait (not a stream that is nobody's wait) is parked under key, or was within the last PARKING_JUST_NOW_MS. */
+/* True where an exclusive wait is parked under key, or was within the last PARKING_JUST_NOW_MS. (Those that are not
+ * exclusive look on; whether an answer is streamed says nothing.) */
 bool parking_is_waiting(struct parking *p, const char *key);
 enum { PARKING_JUST_NOW_MS = 3000 };
 /* How many exchanges are parked, for metrics. */

@@ -12,13 +12,13 @@
 struct parked {
     TAILQ_ENTRY(parked) link;
     uint64_t hash;  /* of the key */
-    bool exclusive; /* one notification wakes the oldest of these, and all others */
-    bool is_stream; /* does not count as a wait */
+    bool exclusive; /* one notification wakes the oldest of these, and all others; these alone count as
+                       waiting */
     bool linked;
     void *owner;
 };
 
-/* Parks under key; exclusive, is_stream and owner are set by the caller. False, and nothing is parked, where
+/* Parks under key; exclusive and owner are set by the caller. False, and nothing is parked, where
  * the ticket is out of date: look again. */
 MUST_CHECK bool parking_enter(struct parking *p, struct parked *who, const char *key, uint64_t ticket);
 /* Does nothing where it is not parked. */

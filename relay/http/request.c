@@ -152,7 +152,7 @@ static void park(struct request *r)
     const struct wait *wait = &r->ex.wait;
     assert(wait->key);
     r->parked.exclusive = wait->exclusive;
-    r->parked.is_stream = r->streams && !wait->exclusive; /* a wait answered by a stream is a wait */
+
     if (s->stopping) {
         work_on(r, WAKE_SHUTDOWN);
         return;
@@ -210,7 +210,9 @@ static void stream_step(struct request *r)
         return;
     }
     connection_hand_over(r->connection);
-    if (!r->stream_ended)
+    if (r->stream_ended)
+        connection_limit_sending(r->connection, r->stream.len);
+    else
         park(r);
 }
 

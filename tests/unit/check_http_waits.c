@@ -295,6 +295,26 @@ START_TEST(a_stream_that_is_not_read_is_cut_off)
 }
 END_TEST
 
+/* An ended stream whose last part is not taken counts as any other answer. */
+START_TEST(the_end_of_a_stream_is_confirmed_too)
+{
+    struct buf got = {0};
+    int fd = stream("events=2&confirm=1&bytes=900000", &got);
+    ck_assert(rig_parked(1, SOON_MS));
+    notify("stream");
+    ck_assert(rig_read_until(fd, "data: event 1\n\n", &got));
+    ck_assert(rig_read_until(fd, "\r\n0\r\n\r\n", &got));
+    ck_assert(rig_reaches(&rig.delivered, 1, SOON_MS));
+    close(fd);
+
+    fd = rig_connect();
+    rig_send(fd, "GET /stream?events=1&confirm=1&bytes=9000000 HTTP/1.1\r\nHost: x\r\n\r\n");
+    ck_assert(rig_reaches(&rig.lost, 1, 2 * SOON_MS));
+    close(fd);
+    buf_free(&got);
+}
+END_TEST
+
 START_TEST(a_silent_stream_stays_alive)
 {
     struct buf got = {0};
@@ -442,6 +462,7 @@ int main(void)
     tcase_add_test(tests, a_stream_flows_and_ends);
     tcase_add_test(tests, a_reader_that_leaves_a_stream);
     tcase_add_test(tests, a_stream_that_is_not_read_is_cut_off);
+    tcase_add_test(tests, the_end_of_a_stream_is_confirmed_too);
     tcase_add_test(tests, a_silent_stream_stays_alive);
     tcase_add_test(tests, notifications_and_tickets_race);
 

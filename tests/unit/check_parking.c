@@ -138,10 +138,10 @@ START_TEST(who_left_is_not_woken)
 }
 END_TEST
 
-START_TEST(waits_count_as_waiting_and_streams_do_not)
+START_TEST(exclusive_waits_count_as_waiting)
 {
     ck_assert(!parking_is_waiting(parking, "x"));
-    who[0].is_stream = true;
+
     enter(&who[0], "x", false);
     ck_assert(!parking_is_waiting(parking, "x"));
     enter(&who[1], "x", true);
@@ -241,7 +241,7 @@ int main(void)
     tcase_add_test(tests, each_notification_counts);
     tcase_add_test(tests, the_loop_is_only_kicked_where_somebody_waits);
     tcase_add_test(tests, who_left_is_not_woken);
-    tcase_add_test(tests, waits_count_as_waiting_and_streams_do_not);
+    tcase_add_test(tests, exclusive_waits_count_as_waiting);
     tcase_add_test(tests, just_now_passes);
     tcase_add_test(tests, many_keys);
     tcase_add_test(tests, no_news_is_slept_through);

@@ -130,6 +130,7 @@ static enum verdict handle_stubborn(struct exchange *ex)
 static enum verdict handle_stream(struct exchange *ex)
 {
     ex->settle = count_settled;
+    ex->confirm_delivery = exchange_query(ex, "confirm") != NULL;
     exchange_stream(ex);
     intptr_t sent = (intptr_t)ex->state;
     int64_t bytes = query_number(ex, "bytes", 1);
