@@ -428,7 +428,9 @@ size_t relay_link_changes(const struct relay_link *link)
     size_t count = 0;
     const struct relay_call *call;
     LIST_FOREACH(call, &link->calls, link)
-    count += call->rule->changes;
+    {
+        count += call->rule->changes;
+    }
     return count;
 }
 
