@@ -67,15 +67,22 @@ static void send_message(struct session *session, struct json_object *message)
     json_object_put(message);
 }
 
+/* An answer can still be taken back by a cancellation of id while it is not written. */
+static void send_answer(struct session *session, struct json_object *id, struct json_object *message)
+{
+    line_writer_add_answer(session->writer, message, id, NULL);
+    json_object_put(message);
+}
+
 static void send_error(struct session *session, struct json_object *id, int code, const char *problem)
 {
-    send_message(session, jsonrpc_error(id, code, problem, NULL));
+    send_answer(session, id, jsonrpc_error(id, code, problem, NULL));
 }
 
 static void send_tool_error(
     struct session *session, struct json_object *id, enum mcp_era era, const char *problem)
 {
-    send_message(session, jsonrpc_result(id, mcp_tool_result(era, problem, strlen(problem), true)));
+    send_answer(session, id, jsonrpc_result(id, mcp_tool_result(era, problem, strlen(problem), true)));
 }
 
 /* ---- requests ---- */
