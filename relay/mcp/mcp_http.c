@@ -379,8 +379,12 @@ static enum verdict run(struct exchange *ex, struct post *post)
 
     if (post->is_batch)
         return run_batch(ex, post);
-    if (go_on(ex, post, post->body, ex->wake, &reply) == VERDICT_WAIT)
+    if (go_on(ex, post, post->body, ex->wake, &reply) == VERDICT_WAIT) {
+        /* What is parked is small: the run, or the subscription, has what it needs of the message. */
+        json_object_put(post->body);
+        post->body = NULL;
         return VERDICT_WAIT;
+    }
     answer(ex, reply.status, reply.message);
     return done(ex, post);
 }
@@ -405,7 +409,7 @@ static bool read_body(struct exchange *ex, struct post *post)
     struct reply reply = {0};
 
     post->body = json_parse(ex->body.data, ex->body.len, &fault);
-    buf_free(&ex->body); /* a parked exchange is small */
+    buf_free(&ex->body);
     if (fault != JSON_FAULT_NONE) {
         char *problem = xasprintf("Parse error: the body %s", json_fault_text(fault));
         reply = refusal(NULL, STATUS_BAD_REQUEST, JSONRPC_PARSE_ERROR, problem, NULL);

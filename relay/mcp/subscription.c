@@ -48,7 +48,7 @@ struct subscription *subscription_begin(struct relay *relay, const struct identi
         return NULL;
     }
     struct subscription *s = xcalloc(1, sizeof *s);
-    *s = (struct subscription){.relay = relay, .who = who, .id = message->id, .key = key};
+    *s = (struct subscription){.relay = relay, .who = who, .id = json_object_get(message->id), .key = key};
     struct json_object *params = tagged(s);
     json_add(params, "notifications", json_new_object());
     *acknowledged = jsonrpc_notification("notifications/subscriptions/acknowledged", params);
@@ -76,6 +76,7 @@ void subscription_end(struct subscription *s)
     if (!s)
         return;
     concurrency_leave(s->relay->streams, s->key);
+    json_object_put(s->id);
     free(s->key);
     free(s);
 }

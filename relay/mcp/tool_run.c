@@ -15,14 +15,14 @@ struct tool_run {
     const struct tool *tool; /* NULL: the arguments were wrong, and the call has failed already */
     const char *name;
     enum mcp_era era;
-    struct json_object *id;   /* borrowed */
-    struct json_object *args; /* owned */
+    struct json_object *id;
+    struct json_object *args;
     struct store_presence presence;
     char (*ack_ids)[UUID_SIZE];
     const char **acks;
     bool structured;
 
-    struct json_object *progress_token; /* borrowed; NULL: none is wanted */
+    struct json_object *progress_token; /* NULL: none is wanted */
     int64_t next_progress_ms, last_progress;
 };
 
@@ -151,9 +151,9 @@ struct tool_run *tool_run_new(struct relay *relay, const struct identity *who, c
     run->call.caller = (struct store_caller){.namespace_id = who->namespace_id, .agent = who->agent};
     run->name = spec->name;
     run->era = mcp->era;
-    run->id = message->id;
+    run->id = json_object_get(message->id);
     run->structured = relay->config->output_format == OUTPUT_JSON;
-    run->progress_token = reports ? mcp->progress_token : NULL;
+    run->progress_token = reports ? json_object_get(mcp->progress_token) : NULL;
     run->next_progress_ms = run->call.began_ms + TOOL_RUN_PROGRESS_MS;
     const char *wrong = read_meta(run, mcp->meta);
     if (wrong) {
@@ -216,6 +216,8 @@ enum verdict tool_run_step(struct tool_run *run, enum wake wake, struct wait *wa
         finish(run);
         return VERDICT_DONE;
     }
+    json_object_put(run->args); /* what is parked is small */
+    run->args = call->args = NULL;
     *told = progress(run, clock_mono_ms());
     *wait = call->wait;
     if (run->progress_token && run->next_progress_ms < wait->until_ms)
@@ -258,6 +260,8 @@ void tool_run_free(struct tool_run *run)
         return;
     tool_call_free(&run->call);
     json_object_put(run->args);
+    json_object_put(run->progress_token);
+    json_object_put(run->id);
     free(run->acks);
     free(run->ack_ids);
     free(run);

@@ -13,9 +13,9 @@ enum { TOOL_RUN_ACKS_MAX = 1000 };
 
 struct tool_run;
 
-/* Reads the call off a request's params. Everything given is borrowed until tool_run_free. reports: the
- * answer is a stream once the tool waits, and can carry progress. NULL: *error has the JSON-RPC error for it
- * (the caller puts it). */
+/* Reads the call off a request's params. relay, who and client are borrowed until tool_run_free, the message
+ * is not needed any more. reports: the answer is a stream once the tool waits, and can carry progress. NULL:
+ * *error has the JSON-RPC error for it (the caller puts it). */
 struct tool_run *tool_run_new(struct relay *relay, const struct identity *who, const struct client *client,
     const struct jsonrpc_message *message, const struct mcp_call *mcp, bool reports,
     struct json_object **error);

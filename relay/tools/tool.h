@@ -20,15 +20,16 @@ struct tool_call {
     struct store_caller
         caller; /* identity, acks and presence of this call; for the store through tool_caller */
     bool caller_used;
-    struct json_object *args;   /* checked by tool_spec_check */
+    struct json_object *args;   /* checked by tool_spec_check; NULL once the call was parked */
     bool peek, queued;          /* _meta: show without taking; comes from an outbox */
     char lease[UUID_SIZE];      /* the caller's, or made for the call; for offers */
     char message_id[UUID_SIZE]; /* the caller's id of what it sends; "" where it gave none */
 
     /* for a tool that waits */
     enum wake wake;
-    int64_t began_ms; /* monotonic, of the first run */
-    struct wait wait; /* to fill in before VERDICT_WAIT; the key is borrowed */
+    int64_t began_ms;     /* monotonic, of the first run */
+    int64_t wait_seconds; /* how long it may last; kept by the tool */
+    struct wait wait;     /* to fill in before VERDICT_WAIT; the key is borrowed */
 
     /* the result */
     struct buf text; /* what the model reads */

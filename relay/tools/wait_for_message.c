@@ -31,9 +31,9 @@ static enum verdict revoked(struct tool_call *call)
         call->who->address);
 }
 
-static enum verdict ran_out(struct tool_call *call, const struct store_offer_result *result, int64_t seconds)
+static enum verdict ran_out(struct tool_call *call, const struct store_offer_result *result)
 {
-    buf_printf(&call->text, "No message after %lld s.\n", (long long)seconds);
+    buf_printf(&call->text, "No message after %lld s.\n", (long long)call->wait_seconds);
     if (result->in_delivery > 0)
         buf_printf(
             &call->text, "%lld in delivery to another session of yours.\n", (long long)result->in_delivery);
@@ -65,8 +65,9 @@ enum verdict tool_wait_for_message(struct tool_call *call)
     if (call->wake != WAKE_START && !identity_is_current(call->relay->auth, call->who))
         return revoked(call);
 
-    int64_t seconds = timeout_s(call);
-    int64_t deadline_ms = call->began_ms + seconds * MS_PER_SECOND;
+    if (call->wake == WAKE_START)
+        call->wait_seconds = timeout_s(call);
+    int64_t deadline_ms = call->began_ms + call->wait_seconds * MS_PER_SECOND;
     /* Before the look: what is stored after it makes the wait look again. */
     uint64_t ticket = parking_ticket(call->relay->parking, call->who->address);
     struct store_offer_result result = {0};
@@ -78,7 +79,7 @@ enum verdict tool_wait_for_message(struct tool_call *call)
         offer_show_messages(call, &result);
         offer_record(call, &result, false);
     } else if (clock_mono_ms() >= deadline_ms) {
-        verdict = ran_out(call, &result, seconds);
+        verdict = ran_out(call, &result);
     } else {
         verdict = park(call, &result, ticket, deadline_ms);
     }
