@@ -152,7 +152,6 @@ static void park(struct request *r)
     const struct wait *wait = &r->ex.wait;
     assert(wait->key);
     r->parked.exclusive = wait->exclusive;
-
     if (s->stopping) {
         work_on(r, WAKE_SHUTDOWN);
         return;
@@ -234,8 +233,10 @@ static void handler_returned(struct request *r)
     }
     if (r->verdict == VERDICT_WAIT && ex->wake == WAKE_SHUTDOWN) {
         r->verdict = VERDICT_DONE;
-        if (!ex->is_stream)
+        if (!ex->is_stream) {
+            exchange_add_header(ex, "Retry-After", "1");
             exchange_error(ex, 503, "shutting_down", "The relay is restarting; call again.");
+        }
     }
     bool head_of_stream = ex->is_stream && strcmp(ex->method, "HEAD") == 0;
     r->streams = ex->is_stream && !head_of_stream;
