@@ -399,7 +399,7 @@ static const char *batch_problem(const struct exchange *ex, struct json_object *
         return "batches exist in revision " BATCH_VERSION " only";
     if (count == 0)
         return "an empty batch";
-    return count > BATCH_MAX ? "too many messages in one batch (at most 20)" : NULL;
+    return count > BATCH_MAX ? "too many messages in one batch" : NULL;
 }
 
 /* False: the exchange is answered. */

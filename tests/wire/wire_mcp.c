@@ -296,6 +296,27 @@ START_TEST(batches)
 }
 END_TEST
 
+/* At most so many acknowledgements ride with a call. */
+START_TEST(acks_are_bounded)
+{
+    enum { MOST = 1000 };
+    struct buf ids = {0};
+
+    for (int i = 0; i < MOST; i++)
+        buf_puts(&ids,
+            i ? ",\"0192f0c1-89ab-7cde-8123-456789abcdef\"" : "\"0192f0c1-89ab-7cde-8123-456789abcdef\"");
+    for (int more = 0; more <= 1; more++) {
+        char *body = xasprintf(
+            "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"inbox\","
+            "\"_meta\":{\"patchcord/ack\":[%s%s]}}}",
+            buf_text(&ids), more ? ",\"0192f0c1-89ab-7cde-8123-456789abcdef\"" : "");
+        expect(body, NULL, 200, more ? -32602 : 0, "1");
+        free(body);
+    }
+    buf_free(&ids);
+}
+END_TEST
+
 START_TEST(other_methods)
 {
     static const char *const methods[] = {"GET", "DELETE", "PUT"};
@@ -385,6 +406,7 @@ int main(void)
     tcase_add_loop_test(tests, modern_headers, 0, (int)LENGTH_OF(modern_rows));
     tcase_add_test(tests, unsupported_version_tells_what_is_supported);
     tcase_add_test(tests, batches);
+    tcase_add_test(tests, acks_are_bounded);
     tcase_add_loop_test(tests, other_methods, 0, 3);
     tcase_add_test(tests, credentials_come_first);
     tcase_add_test(tests, subscriptions);

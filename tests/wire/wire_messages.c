@@ -196,6 +196,23 @@ START_TEST(several_recipients)
 }
 END_TEST
 
+START_TEST(recipients_are_bounded)
+{
+    enum { MOST = 50 };
+    struct buf names = {0};
+
+    for (int i = 0; i < MOST; i++)
+        buf_printf(&names, "%sagent%d", i ? "," : "", i);
+    char *most = xasprintf("{\"to\":\"%s, agent7\",\"content\":\"x\"}", buf_text(&names));
+    char *more = xasprintf("{\"to\":\"%s,agent50\",\"content\":\"x\"}", buf_text(&names));
+    tool_fails(relay, frontend, "send_message", most, "Unknown recipient agent0");
+    tool_fails(relay, frontend, "send_message", more, "at most 50 agents at once");
+    free(most);
+    free(more);
+    buf_free(&names);
+}
+END_TEST
+
 START_TEST(older_names)
 {
     tool_says(relay, frontend, "send_message",
@@ -385,6 +402,7 @@ int main(void)
     tcase_add_loop_test(tests, bytes_that_are_no_text, 0, 4);
     tcase_add_test(tests, imitations_stay_behind_the_fence);
     tcase_add_test(tests, several_recipients);
+    tcase_add_test(tests, recipients_are_bounded);
     tcase_add_test(tests, older_names);
     tcase_add_test(tests, unread_messages_come_first);
     tcase_add_test(tests, unsending);
