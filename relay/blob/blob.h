@@ -85,7 +85,13 @@ enum { BLOB_UPLOAD_URL_MS = 2 * 3600 * 1000 };
 /* Appends the URL. grant->expires_ms is set by the store (0 beforehand), from its own limits. */
 MUST_CHECK enum blob_status blob_sign(struct blob_store *s, struct blob_grant *grant, struct buf *url);
 
-enum blob_url { BLOB_URL_VALID, BLOB_URL_MALFORMED, BLOB_URL_FORGED, BLOB_URL_EXPIRED };
+enum blob_url {
+    BLOB_URL_VALID,
+    BLOB_URL_MALFORMED,
+    BLOB_URL_FORGED,       /* the signature is not ours, or for something else */
+    BLOB_URL_OTHER_METHOD, /* it is for downloads where this is an upload, or the other way round */
+    BLOB_URL_EXPIRED,
+};
 /* Holds a request against its signature. path: what follows "/files/", decoded; parameter: a query
  * parameter's decoded value by name, or NULL. Does not block. */
 MUST_CHECK enum blob_url blob_check_url(struct blob_store *s, bool is_upload, const char *path,
@@ -116,6 +122,10 @@ MUST_CHECK enum blob_status blob_cleanup(
     struct blob_store *s, int64_t max_age_ms, bool dry_run, struct blob_cleanup_result *result);
 
 /* ---- life ---- */
+
+/* In the data folder. The second has no backup: nothing in it is whole. */
+#define BLOB_FILES_FOLDER    "files"
+#define BLOB_INCOMING_FOLDER "files.incoming"
 
 struct blob_options {
     const char *data_dir;           /* exists */

@@ -16,7 +16,7 @@
 enum {
     BLOB_NAME_MAX = 100, /* bytes of a safe name */
     BLOB_NAME_SIZE = BLOB_NAME_MAX + 1,
-    BLOB_MS_DIGITS_MAX = 15,
+    BLOB_MS_DIGITS_MAX = 20, /* of an int64_t */
     BLOB_PATH_MAX = NAME_MAX_LEN + 1 + NAME_MAX_LEN + 1 + BLOB_MS_DIGITS_MAX + 1 + BLOB_NAME_MAX,
     BLOB_PATH_SIZE = BLOB_PATH_MAX + 1,
 };

@@ -1,0 +1,12 @@
+/* folder_sync.h: makes a folder's entries last through a power loss. */
+#ifndef RELAY_BLOB_FOLDER_SYNC_H
+#define RELAY_BLOB_FOLDER_SYNC_H
+
+#include <stdbool.h>
+
+#include "../../common/compiler.h"
+
+/* errno tells why not. */
+MUST_CHECK bool folder_sync(const char *folder);
+
+#endif
