@@ -47,8 +47,7 @@ create index agent_messages_deferred
     on agent_messages (namespace_id, to_agent, seq, status, unsent_at, expired_at)
     where status = 'deferred' and unsent_at is null and expired_at is null;
 
-create index agent_messages_to on agent_messages (namespace_id, to_agent);
-create index agent_messages_from on agent_messages (namespace_id, from_agent);
+-- There is no index by agent alone: message_words has each message's parties too, at a fraction of the writing.
 create index agent_messages_group on agent_messages (group_id) where group_id is not null;
 create index agent_messages_thread on agent_messages (thread_id) where thread_id is not null;
 create index agent_messages_reply on agent_messages (reply_to) where reply_to is not null;

@@ -88,9 +88,11 @@ struct notice_job {
 static bool read_expiring(struct db *db, struct notice_job *job)
 {
     const struct expiry_group *group = job->group;
+    char token[PARTY_TOKEN_SIZE];
+    db_party_token(PARTY_SENDER, group->namespace_id, group->from, token);
     sqlite3_stmt *statement = db_query(db, STATEMENT_EXPIRY_OF_GROUP, DB_INT(job->cleanup->expiry_ms),
         DB_INT(db->now_ms), db_text(group->namespace_id), db_text(group->from), db_text(group->to),
-        DB_INT(NOTICE_MAX_MESSAGES));
+        DB_INT(NOTICE_MAX_MESSAGES), db_text(token));
     if (!statement)
         return false;
     notice_begin(&job->text, group->to, job->cleanup->max_age_ms);

@@ -1,12 +1,12 @@
 #include "sqlite_db.h"
 
 #include <bsd/string.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../../common/alloc.h"
 #include "../../common/log.h"
-#include "../../common/secret.h"
 
 /* Long enough for an administrator's command beside a relay under load. */
 enum { BUSY_TIMEOUT_MS = 10 * 1000 };
@@ -156,17 +156,17 @@ void db_column_uuid(sqlite3_stmt *statement, int column, char out[static UUID_SI
 
 /* ---- words of messages ---- */
 
-void db_party_token(const char *namespace_id, const char *agent, char out[static PARTY_TOKEN_SIZE])
+void db_party_token(
+    enum party party, const char *namespace_id, const char *agent, char out[static PARTY_TOKEN_SIZE])
 {
-    struct buf name = {0};
-    buf_puts(&name, namespace_id);
-    buf_putc(&name, '\0');
-    buf_puts(&name, agent);
-    char hash[SHA256_HEX_SIZE];
-    secret_sha256_hex(name.data, name.len, hash);
-    buf_free(&name);
-    out[0] = 'p';
-    strlcpy(out + 1, hash, PARTY_TOKEN_SIZE - 1);
+    static const unsigned char key[crypto_shorthash_KEYBYTES]; /* no secret: the hash only spreads */
+    unsigned char space[crypto_shorthash_BYTES], name[crypto_shorthash_BYTES];
+    crypto_shorthash(space, (const unsigned char *)namespace_id, strlen(namespace_id), key);
+    crypto_shorthash(name, (const unsigned char *)agent, strlen(agent), key);
+    for (size_t i = 0; i < sizeof name; i++)
+        name[i] = (unsigned char)(name[i] ^ (unsigned char)(space[i] << 1 | space[i] >> 7));
+    out[0] = (char)party;
+    sodium_bin2hex(out + 1, PARTY_TOKEN_SIZE - 1, name, sizeof name);
 }
 
 bool db_words_add(struct db *db, int64_t seq, const char *namespace_id, const char *from, const char *to,
@@ -174,10 +174,10 @@ bool db_words_add(struct db *db, int64_t seq, const char *namespace_id, const ch
 {
     char party[PARTY_TOKEN_SIZE];
     buf_reset(&db->words_row);
-    db_party_token(namespace_id, from, party);
+    db_party_token(PARTY_SENDER, namespace_id, from, party);
     buf_puts(&db->words_row, party);
     buf_putc(&db->words_row, ' ');
-    db_party_token(namespace_id, to, party);
+    db_party_token(PARTY_RECIPIENT, namespace_id, to, party);
     buf_puts(&db->words_row, party);
     buf_putc(&db->words_row, ' ');
     buf_append(&db->words_row, buf_text(words), words->len);

@@ -80,8 +80,11 @@ void db_column_uuid(sqlite3_stmt *statement, int column, char out[static UUID_SI
 MUST_CHECK bool db_words_add(struct db *db, int64_t seq, const char *namespace_id, const char *from,
     const char *to, const struct buf *words);
 MUST_CHECK bool db_words_remove(struct db *db, int64_t seq);
-/* The token that stands for a party in the index. */
+/* The tokens in the index that stand for an agent as a message's sender or recipient. Different agents may
+ * share one: it narrows a search and decides nothing. */
 enum { PARTY_TOKEN_SIZE = 18 };
-void db_party_token(const char *namespace_id, const char *agent, char out[static PARTY_TOKEN_SIZE]);
+enum party { PARTY_SENDER = 's', PARTY_RECIPIENT = 'r' };
+void db_party_token(
+    enum party party, const char *namespace_id, const char *agent, char out[static PARTY_TOKEN_SIZE]);
 
 #endif

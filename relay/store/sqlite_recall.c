@@ -11,18 +11,22 @@ struct recall_job {
     const struct store_caller *caller;
     const struct store_recall *recall;
     struct store_messages *result;
-    struct buf match; /* the full-text query; empty: none was asked for */
+    struct buf match; /* the full-text query */
 };
 
-/* Every word in quotes, behind the caller's own token, joined by AND: nothing of what was typed is query
- * syntax. False where there is no word to look for. */
-static bool write_match(const struct recall_job *job, struct buf *match)
+static void match_party(struct buf *match, enum party party, const struct store_caller *caller)
+{
+    char token[PARTY_TOKEN_SIZE];
+    db_party_token(party, caller->namespace_id, caller->agent, token);
+    buf_printf(match, "\"%s\"", token);
+}
+
+/* Every word in quotes, joined by AND: nothing of what was typed is query syntax. False where there is no
+ * word to look for. */
+static bool match_words(struct buf *match, const char *query)
 {
     struct buf words = {0};
-    words_write(job->recall->query, strlen(job->recall->query), &words);
-    char party[PARTY_TOKEN_SIZE];
-    db_party_token(job->caller->namespace_id, job->caller->agent, party);
-    buf_printf(match, "\"%s\"", party);
+    words_write(query, strlen(query), &words);
     size_t count = 0;
     for (const char *word = buf_text(&words); *word && count < QUERY_MAX_WORDS; count++) {
         const size_t len = strcspn(word, " ");
@@ -49,14 +53,12 @@ static enum store_status recall_run(struct db *db, void *arg)
     const struct store_recall *recall = job->recall;
     if (recall->message_id)
         return recall_one(db, job);
-    static const enum statement statements[2][2] = {
-        {STATEMENT_RECALL_NEWEST, STATEMENT_RECALL_LATER}, {STATEMENT_SEARCH_NEWEST, STATEMENT_SEARCH_LATER}};
-    const bool is_search = job->match.len > 0, is_later = recall->after_seq > 0;
-    const struct db_arg args[] = {db_text(job->caller->namespace_id), db_text(job->caller->agent),
-        db_text(recall->from_agent), db_text(recall->thread), DB_INT(recall->after_seq),
-        DB_INT(recall->limit), DB_BYTES(buf_text(&job->match), job->match.len)};
+    const enum statement which = recall->after_seq > 0 ? STATEMENT_RECALL_LATER : STATEMENT_RECALL_NEWEST;
     return sqlite_messages_read(db,
-        db_query_args(db, statements[is_search][is_later], args, LENGTH_OF(args) - !is_search), job->result);
+        db_query(db, which, DB_BYTES(job->match.data, job->match.len), db_text(job->caller->namespace_id),
+            db_text(job->caller->agent), db_text(recall->from_agent), db_text(recall->thread),
+            DB_INT(recall->after_seq), DB_INT(recall->limit)),
+        job->result);
 }
 
 enum store_status sqlite_recall(struct store *s, const struct store_caller *caller,
@@ -66,8 +68,13 @@ enum store_status sqlite_recall(struct store *s, const struct store_caller *call
     if (touched != STORE_DONE)
         return touched;
     struct recall_job job = {.caller = caller, .recall = recall, .result = result};
+    buf_putc(&job.match, '(');
+    match_party(&job.match, PARTY_SENDER, caller);
+    buf_puts(&job.match, " OR ");
+    match_party(&job.match, PARTY_RECIPIENT, caller);
+    buf_putc(&job.match, ')');
     enum store_status status = STORE_DONE;
-    if (!recall->query || recall->message_id || write_match(&job, &job.match))
+    if (!recall->query || recall->message_id || match_words(&job.match, recall->query))
         status = readers_run(sqlite_store(s)->readers, recall_run, &job);
     buf_free(&job.match);
     return status;
@@ -95,9 +102,11 @@ static enum store_status inbox_run(struct db *db, void *arg)
         [MESSAGE_DEFERRED] = {STATEMENT_INBOX_DEFERRED, STATEMENT_INBOX_COUNT_DEFERRED},
     };
     struct inbox_job *job = arg;
+    char token[PARTY_TOKEN_SIZE];
+    db_party_token(PARTY_RECIPIENT, job->caller->namespace_id, job->caller->agent, token);
     const enum statement list = by_status[job->status].list, count = by_status[job->status].count;
-    const struct db_arg args[] = {db_text(job->caller->namespace_id), db_text(job->caller->agent),
-        db_text(sqlite_status_name(job->status)), DB_INT(job->limit)};
+    const struct db_arg args[] = {db_text(token), db_text(job->caller->namespace_id),
+        db_text(job->caller->agent), db_text(sqlite_status_name(job->status)), DB_INT(job->limit)};
     if (job->count_only)
         return db_number_args(db, count, job->count, args, LENGTH_OF(args)) ? STORE_DONE : STORE_FAULT;
     const enum store_status status =
@@ -129,9 +138,11 @@ struct events_job {
 static enum store_status events_run(struct db *db, void *arg)
 {
     struct events_job *job = arg;
-    const struct db_arg args[] = {db_text(job->caller->namespace_id), db_text(job->caller->agent),
-        DB_INT(job->after_seq), DB_INT(job->limit)};
-    if (!db_number_args(db, STATEMENT_EVENTS_NEWEST, job->newest, args, 2))
+    char token[PARTY_TOKEN_SIZE];
+    db_party_token(PARTY_RECIPIENT, job->caller->namespace_id, job->caller->agent, token);
+    const struct db_arg args[] = {db_text(token), db_text(job->caller->namespace_id),
+        db_text(job->caller->agent), DB_INT(job->after_seq), DB_INT(job->limit)};
+    if (!db_number_args(db, STATEMENT_EVENTS_NEWEST, job->newest, args, 3))
         return STORE_FAULT;
     return sqlite_messages_read(db, db_query_args(db, STATEMENT_EVENTS, args, LENGTH_OF(args)), job->result);
 }

@@ -26,30 +26,26 @@
     "seq in (select seq from agent_messages where id = ?3"                                                   \
     " union all select seq from agent_messages where group_id = ?3)"
 
-/* The caller's own side of recall: ?1 namespace, ?2 caller, ?3 from, ?4 thread, ?5 later than, ?6 limit. */
-#define RECALL_FILTERS                                                                                       \
-    " and m.expired_at is null and (?3 is null or m.from_agent = ?3)"                                        \
-    " and (?4 is null or t.slug = ?4 or m.thread_id = ?4) and m.seq > ?5"
-#define RECALL_BOTH_SIDES                                                                                    \
-    "select " MESSAGE_COLUMNS WITH_CONTENT FROM_MESSAGES                                                     \
-    " where m.namespace_id = ?1 and m.to_agent = ?2 and m.unsent_at is null" RECALL_FILTERS " union all "    \
-    "select " MESSAGE_COLUMNS WITH_CONTENT FROM_MESSAGES                                                     \
-    " where m.namespace_id = ?1 and m.from_agent = ?2 and m.to_agent <> ?2" RECALL_FILTERS
-/* ?7 is the full-text query; cross join keeps the search outermost. */
-#define SEARCH                                                                                               \
-    "select " MESSAGE_COLUMNS WITH_CONTENT                                                                   \
-    " from message_words w cross join agent_messages m on m.seq = w.rowid"                                   \
-    " left join agent_threads t on t.id = m.thread_id"                                                       \
-    " where w.message_words match ?7 and m.namespace_id = ?1"                                                \
-    " and (m.from_agent = ?2 or (m.to_agent = ?2 and m.unsent_at is null))" RECALL_FILTERS
+/* By the tokens of message_words: cross join keeps that outermost. */
+#define FROM_WORDS " from message_words w cross join agent_messages m on m.seq = w.rowid"
 
-/* ?1 namespace, ?2 caller, ?3 status (not for the two that have an index of their own), ?4 limit. */
-#define INBOX_WHERE(status) " where m.namespace_id = ?1 and m.to_agent = ?2 and " status " and " IS_LIVE
-#define INBOX(index, status)                                                                                 \
-    "select " MESSAGE_COLUMNS WITH_CONTENT " from agent_messages m" index WITH_THREADS INBOX_WHERE(          \
-        status) " order by m.seq desc limit ?4"
-#define INBOX_COUNT(index, status)                                                                           \
-    "select count(*) from (select 1 from agent_messages m" index INBOX_WHERE(status) " limit ?4)"
+/* ?1 the full-text query, ?2 namespace, ?3 caller, ?4 from, ?5 thread, ?6 later than, ?7 limit. */
+#define RECALL                                                                                               \
+    "select " MESSAGE_COLUMNS WITH_CONTENT FROM_WORDS WITH_THREADS                                           \
+    " where w.message_words match ?1 and w.rowid > ?6 and m.namespace_id = ?2 and (m.from_agent = ?3 or "    \
+    "(m.to_agent = ?3 and m.unsent_at is null)) and m.expired_at is null and (?4 is null or m.from_agent = " \
+    "?4) and (?5 is null or t.slug = ?5 or m.thread_id = ?5)"
+
+/* ?1 the full-text query of the caller's token, ?2 namespace, ?3 caller, ?4 status, ?5 limit: two statuses
+ * have an index. */
+#define INBOX_BY_STATUS                                                                                      \
+    "w.message_words match ?1 and m.namespace_id = ?2 and m.to_agent = ?3 and status = ?4 and " IS_LIVE
+#define INBOX_LIST(from, where)                                                                              \
+    "select " MESSAGE_COLUMNS WITH_CONTENT from WITH_THREADS                                                 \
+    " where m.namespace_id = ?2 and m.to_agent = ?3 and " where " order by m.seq desc limit ?5"
+#define INBOX_COUNT(from, where)                                                                             \
+    "select count(*) from (select 1" from " where m.namespace_id = ?2 and m.to_agent = ?3 and " where        \
+    " limit ?5)"
 
 /* Messages past the retention (?1) whose sender is told: the sender still exists at ?2. */
 #define EXPIRES "created_at <= ?1 and " IS_LIVE
@@ -160,25 +156,25 @@ const char *const statement_sql[STATEMENT_COUNT] = {
                          " and +namespace_id = ?1 and +from_agent = ?2 and " IS_LIVE,
 
     /* ---- reading ---- */
-    [STATEMENT_RECALL_NEWEST] = RECALL_BOTH_SIDES " order by 2 desc limit ?6",
-    [STATEMENT_RECALL_LATER] = RECALL_BOTH_SIDES " order by 2 limit ?6",
-    [STATEMENT_SEARCH_NEWEST] = SEARCH " order by w.rowid desc limit ?6",
-    [STATEMENT_SEARCH_LATER] = SEARCH " order by w.rowid limit ?6",
+    [STATEMENT_RECALL_NEWEST] = RECALL " order by w.rowid desc limit ?7",
+    [STATEMENT_RECALL_LATER] = RECALL " order by w.rowid limit ?7",
     [STATEMENT_RECALL_ONE] =
         "select " MESSAGE_COLUMNS WITH_CONTENT FROM_MESSAGES " where m.id = ?3 and m.namespace_id = ?1"
         " and (m.from_agent = ?2 or (m.to_agent = ?2 and m.unsent_at is null))",
-    [STATEMENT_INBOX] = INBOX("", "status = ?3"),
-    [STATEMENT_INBOX_PENDING] = INBOX(" indexed by agent_messages_pending", "status = 'pending'"),
-    [STATEMENT_INBOX_DEFERRED] = INBOX(" indexed by agent_messages_deferred", "status = 'deferred'"),
-    [STATEMENT_INBOX_COUNT] = INBOX_COUNT("", "status = ?3"),
-    [STATEMENT_INBOX_COUNT_PENDING] = INBOX_COUNT(" indexed by agent_messages_pending", "status = 'pending'"),
-    [STATEMENT_INBOX_COUNT_DEFERRED] =
-        INBOX_COUNT(" indexed by agent_messages_deferred", "status = 'deferred'"),
-    [STATEMENT_EVENTS] = "select " MESSAGE_COLUMNS WITHOUT_CONTENT FROM_MESSAGES
-                         " where m.namespace_id = ?1 and m.to_agent = ?2 and m.seq > ?3 and " IS_LIVE
-                         " order by m.seq limit ?4",
-    [STATEMENT_EVENTS_NEWEST] =
-        "select coalesce(max(seq), 0) from agent_messages where namespace_id = ?1 and to_agent = ?2",
+    [STATEMENT_INBOX] = "select " MESSAGE_COLUMNS WITH_CONTENT FROM_WORDS WITH_THREADS
+                        " where " INBOX_BY_STATUS " order by w.rowid desc limit ?5",
+    [STATEMENT_INBOX_PENDING] = INBOX_LIST(FROM_PENDING, IS_PENDING),
+    [STATEMENT_INBOX_DEFERRED] = INBOX_LIST(FROM_DEFERRED, IS_DEFERRED),
+    [STATEMENT_INBOX_COUNT] =
+        "select count(*) from (select 1" FROM_WORDS " where " INBOX_BY_STATUS " limit ?5)",
+    [STATEMENT_INBOX_COUNT_PENDING] = INBOX_COUNT(FROM_PENDING, IS_PENDING),
+    [STATEMENT_INBOX_COUNT_DEFERRED] = INBOX_COUNT(FROM_DEFERRED, IS_DEFERRED),
+    [STATEMENT_EVENTS] = "select " MESSAGE_COLUMNS WITHOUT_CONTENT FROM_WORDS WITH_THREADS
+                         " where w.message_words match ?1 and w.rowid > ?4 and m.namespace_id = ?2 and "
+                         "m.to_agent = ?3 and " IS_LIVE " order by w.rowid limit ?5",
+    [STATEMENT_EVENTS_NEWEST] = "select coalesce((select w.rowid" FROM_WORDS
+                                " where w.message_words match ?1 and m.namespace_id = ?2 and m.to_agent = ?3 "
+                                "order by w.rowid desc limit 1), 0)",
 
     /* ---- tokens and bans ---- */
     [STATEMENT_TOKEN_FIND] =
@@ -209,9 +205,11 @@ const char *const statement_sql[STATEMENT_COUNT] = {
     /* ---- housekeeping ---- */
     [STATEMENT_EXPIRY_GROUPS] = "select namespace_id, from_agent, to_agent, count(*) from agent_messages m"
                                 " where " EXPIRES " and " SENDER_IS_TOLD " group by 1, 2, 3",
-    [STATEMENT_EXPIRY_OF_GROUP] = "select seq, id, status, content from agent_messages m where " EXPIRES
-                                  " and " SENDER_IS_TOLD " and namespace_id = ?3 and from_agent = ?4"
-                                  " and to_agent = ?5 order by seq limit ?6",
+    /* ?7 the full-text query of the sender's token: its oldest come first. */
+    [STATEMENT_EXPIRY_OF_GROUP] =
+        "select seq, id, status, content" FROM_WORDS " where w.message_words match ?7 and " EXPIRES
+        " and " SENDER_IS_TOLD
+        " and namespace_id = ?3 and from_agent = ?4 and to_agent = ?5 order by w.rowid limit ?6",
     [STATEMENT_EXPIRY_OTHERS] = "select seq from agent_messages m where " EXPIRES " and not (" SENDER_IS_TOLD
                                 ") order by created_at limit ?3",
     [STATEMENT_EXPIRY_COUNT] = "select count(*) from agent_messages where " EXPIRES,
