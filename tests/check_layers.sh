@@ -15,11 +15,12 @@ layer bridge/cmd common bridge
 layer relay/store common
 layer relay/http common
 layer relay/blob common
+layer relay/fetch common
 layer relay/auth common relay/http relay/store
-layer relay/tools common relay relay/http relay/store relay/auth relay/blob
+layer relay/tools common relay relay/http relay/store relay/auth relay/blob relay/fetch
 layer relay/mcp common relay relay/http relay/store relay/auth relay/tools relay/blob
 layer relay/api common relay relay/http relay/store relay/auth relay/blob
-layer relay/cmd common relay relay/http relay/store relay/auth relay/api relay/mcp relay/tools relay/blob
+layer relay/cmd common relay relay/http relay/store relay/auth relay/api relay/mcp relay/tools relay/blob relay/fetch
 layer relay common relay/http relay/store
 layer relay/routes.c common relay relay/http relay/auth relay/api relay/mcp
 layer relay/main.c common relay relay/cmd
@@ -29,7 +30,7 @@ RULES
 library microhttpd.h relay/http
 library gnutls/ relay/http relay/cmd
 library sqlite3.h relay/store
-library curl/ bridge relay/cmd
+library curl/ bridge relay/cmd relay/fetch
 library json-c/ common
 RULES
     # shellcheck disable=SC2016 # awk's own fields
