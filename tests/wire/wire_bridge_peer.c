@@ -176,7 +176,7 @@ END_TEST
 
 /* ---- refusals ---- */
 
-static int refusal_status;
+static _Atomic int refusal_status; /* read by the peer's threads */
 static const char *refusal_headers;
 
 static void script_refuse(const struct peer_request *request, struct peer_answer *answer)
@@ -605,7 +605,7 @@ START_TEST(unread_output_stops_the_reading)
 }
 END_TEST
 
-static size_t answer_size;
+static _Atomic size_t answer_size;
 
 static void script_large(const struct peer_request *request, struct peer_answer *answer)
 {
