@@ -1,5 +1,6 @@
 /* The real bridge against a scripted relay: what it sends, how it repeats, when it acknowledges, how it ends.
  */
+#include <stdatomic.h>
 #include <check.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -176,24 +177,25 @@ END_TEST
 
 /* ---- refusals ---- */
 
-static _Atomic int refusal_status; /* read by the peer's threads */
-static const char *refusal_headers;
+struct refusal {
+    int status;
+    const char *headers, *part;
+    int tries;
+};
+static const struct refusal *_Atomic refusal; /* the peer's threads read it */
 
 static void script_refuse(const struct peer_request *request, struct peer_answer *answer)
 {
     (void)request;
-    answer->status = refusal_status;
-    answer->headers = refusal_headers;
+    const struct refusal *now = atomic_load(&refusal);
+    answer->status = now->status;
+    answer->headers = now->headers;
     answer->body = xstrdup("<html>no</html>");
 }
 
 START_TEST(refusals_are_tool_errors_that_say_what_to_do)
 {
-    static const struct {
-        int status;
-        const char *headers, *part;
-        int tries;
-    } cases[] = {
+    static const struct refusal cases[] = {
         {401, NULL, "Check PATCHCORD_TOKEN", 1},
         {403, NULL, "belong together", 1},
         {404, NULL, "There is no Patchcord relay", 1},
@@ -209,8 +211,7 @@ START_TEST(refusals_are_tool_errors_that_say_what_to_do)
     begin(script_refuse);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         bool failed;
-        refusal_status = cases[i].status;
-        refusal_headers = cases[i].headers;
+        atomic_store(&refusal, &cases[i]);
         char *text = bridge_tool(bridge, "send_message", "{\"to\":\"b\",\"content\":\"x\"}", &failed);
         ck_assert_msg(failed && strstr(text, cases[i].part) && !strstr(text, "pc_secret"), "%d: %s",
             cases[i].status, text);
@@ -355,8 +356,8 @@ END_TEST
 
 START_TEST(a_wait_for_a_relay_that_stays_away_runs_out)
 {
-    refusal_status = 503;
-    refusal_headers = NULL;
+    static const struct refusal unavailable = {.status = 503};
+    atomic_store(&refusal, &unavailable);
     begin(script_refuse);
     bool failed;
     char *text = bridge_tool(bridge, "wait_for_message", "{\"timeout_seconds\":1}", &failed);
@@ -610,18 +611,19 @@ static _Atomic size_t answer_size;
 static void script_large(const struct peer_request *request, struct peer_answer *answer)
 {
     (void)request;
-    answer->body = xmalloc(answer_size + 1);
-    memset(answer->body, 'x', answer_size);
-    answer->body[answer_size] = '\0';
+    const size_t size = atomic_load(&answer_size);
+    answer->body = xmalloc(size + 1);
+    memset(answer->body, 'x', size);
+    answer->body[size] = '\0';
 }
 
 START_TEST(an_answer_has_its_limit)
 {
     enum { ANSWER_MAX = 64 * 1024 * 1024 };
-    answer_size = ANSWER_MAX;
+    atomic_store(&answer_size, ANSWER_MAX);
     begin(script_large);
     expect_text("unsend_message", "{\"message_id\":\"" MESSAGE_ID "\"}", true, "The relay at");
-    answer_size = ANSWER_MAX + 1;
+    atomic_store(&answer_size, ANSWER_MAX + 1);
     bool failed;
     char *text = bridge_tool(bridge, "unsend_message", "{\"message_id\":\"" MESSAGE_ID "\"}", &failed);
     ck_assert_msg(failed && strstr(text, "its answer is too large"), "%s", text);
