@@ -27,8 +27,11 @@ void fingerprint_send(const struct store_send *send, uint8_t out[static FINGERPR
 {
     crypto_hash_sha256_state state;
     crypto_hash_sha256_init(&state);
-    add_text(&state, "send");
-    add(&state, send->content, send->content_len);
+    add_text(&state, send->basis ? "basis" : "send");
+    if (send->basis)
+        add_text(&state, send->basis);
+    else
+        add(&state, send->content, send->content_len);
     add_text(&state, send->thread ? send->thread : "");
     for (size_t i = 0; i < send->recipients_count; i++)
         add_text(&state, send->recipients[i]);

@@ -155,7 +155,7 @@ static enum store_status send_run(struct db *db, void *arg)
         if (status != STORE_DONE)
             return status;
     }
-    for (size_t i = 0; i < job->result->sent_count; i++) {
+    for (size_t i = 0; !job->send->only_ask && i < job->result->sent_count; i++) {
         if (!deliver_to(db, job, &job->result->sent[i]))
             return STORE_FAULT;
     }

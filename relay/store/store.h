@@ -107,6 +107,11 @@ struct store_send {
     size_t content_len;
     const char *thread; /* slug; NULL: none */
     bool ungated;       /* from an outbox or a channel endpoint */
+    /* What makes another send with this id a repeat, where the content is new each time; NULL: the content.
+     */
+    const char *basis;
+    /* Nothing is stored, but for what rides along: tells whether this would be refused, or is a repeat. */
+    bool only_ask;
 };
 
 struct store_sent {

@@ -1,52 +1,7 @@
 /* send_message: one message to one agent or several. */
-#include <string.h>
-
-#include "../../common/clock.h"
-#include "../http/parking.h"
 #include "recipients.h"
-#include "render.h"
+#include "sending.h"
 #include "tool.h"
-
-enum { PREVIEW_BYTES = 200 };
-
-static bool is_waiting(const struct tool_call *call, const char *agent)
-{
-    char key[ADDRESS_SIZE];
-
-    ident_format(call->who->namespace_id, agent, key);
-    return parking_is_waiting(call->relay->parking, key);
-}
-
-/* The inbox comes first: what is unread may change what was to be sent. */
-static enum verdict refuse_gated(struct tool_call *call, const struct store_send_result *result)
-{
-    tool_fail(
-        call, "Not sent: %lld unread first. Call inbox, then send again.\n", (long long)result->unread_total);
-
-    const struct render r = {&call->text, clock_wall_ms(), call->client->max_offer_bytes};
-    for (size_t i = 0; i < result->unread.count; i++) {
-        buf_putc(&call->text, '\n');
-        render_preview(&r, &result->unread.items[i], PREVIEW_BYTES);
-    }
-    return VERDICT_DONE;
-}
-
-static enum verdict refuse(struct tool_call *call, struct store_send_result *result)
-{
-    switch (result->refusal) {
-    case REFUSAL_UNKNOWN_RECIPIENT:
-        return recipients_unknown(call, result->refused_to, result->names, result->names_count);
-    case REFUSAL_INBOX_GATE:
-        return refuse_gated(call, result);
-    case REFUSAL_QUEUE_FULL:
-        return tool_fail(call,
-            "Not sent: %s has too much unread (%d messages or %d MB wait for it). Send again when it has "
-            "read its inbox.",
-            result->refused_to, QUEUE_MAX_MESSAGES, QUEUE_MAX_BYTES / 1000000);
-    default:
-        return tool_fail(call, "Not sent: that message id was used for another message.");
-    }
-}
 
 static void record(
     struct tool_call *call, const struct store_send *send, const struct store_send_result *result)
@@ -69,28 +24,6 @@ static void record(
     json_object_put(to);
 }
 
-static enum verdict report(
-    struct tool_call *call, const struct store_send *send, const struct store_send_result *result)
-{
-    const struct render r = {&call->text, clock_wall_ms(), call->client->max_offer_bytes};
-
-    for (size_t i = 0; i < result->sent_count; i++) {
-        const struct store_sent *sent = &result->sent[i];
-        bool to_self = strcmp(sent->to, call->who->agent) == 0;
-        /* Asked before the wake-up, which ends the wait that is to be reported. */
-        bool waiting = is_waiting(call, sent->to);
-        if (!to_self)
-            tool_notify(call, sent->to);
-        buf_printf(&call->text, "Sent to %s [%s]\n", sent->to, sent->id);
-        if (to_self)
-            buf_puts(&call->text, "kept in your own inbox as deferred\n");
-        else
-            render_presence(&r, result->sent_count > 1 ? sent->to : NULL, sent->last_seen_ms, waiting);
-    }
-    record(call, send, result);
-    return VERDICT_DONE;
-}
-
 enum verdict tool_send_message(struct tool_call *call)
 {
     struct recipients recipients;
@@ -110,10 +43,12 @@ enum verdict tool_send_message(struct tool_call *call)
     enum verdict verdict;
     switch (store_send(call->relay->store, tool_caller(call), &send, &result)) {
     case STORE_DONE:
-        verdict = report(call, &send, &result);
+        sending_show(call, &result);
+        record(call, &send, &result);
+        verdict = VERDICT_DONE;
         break;
     case STORE_REFUSED:
-        verdict = refuse(call, &result);
+        verdict = sending_refuse(call, &result);
         break;
     default:
         verdict = tool_fail_store(call);

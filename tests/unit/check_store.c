@@ -169,6 +169,59 @@ START_TEST(a_repeat_is_stored_once)
 }
 END_TEST
 
+/* A send whose content is new each time, with or without being stored. */
+static enum store_status send_on_basis(
+    const char *from, const char *basis, bool only_ask, struct store_send_result *result)
+{
+    static int count;
+    char content[32];
+    const char *to = "b";
+    snprintf(content, sizeof content, "content %d", count++);
+    const struct store_caller caller = as(from);
+    const struct store_send send = {.message_id = OTHER,
+        .recipients = &to,
+        .recipients_count = 1,
+        .content = content,
+        .content_len = strlen(content),
+        .basis = basis,
+        .only_ask = only_ask};
+    return store_send(s, &caller, &send, result);
+}
+
+START_TEST(a_repeat_is_known_by_its_basis)
+{
+    struct store_send_result result;
+    for (int i = 0; i < 4; i++) {
+        ck_assert_int_eq(send_on_basis("a", "the same", i % 2 == 0, &result), STORE_DONE);
+        ck_assert_int_eq(result.repeat, i > 1);
+        ck_assert_str_eq(result.sent[0].id, OTHER);
+        store_send_result_free(&result);
+        ck_assert_int_eq(count_of(s, "b", MESSAGE_PENDING), i > 0);
+    }
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(send_on_basis("a", "another", i == 0, &result), STORE_REFUSED);
+        ck_assert_int_eq(result.refusal, REFUSAL_ID_TAKEN);
+        store_send_result_free(&result);
+    }
+    /* A basis is no content. */
+    ck_assert_int_eq(send_as(s, "a", "b", "the same", OTHER, NULL, false, &result), STORE_REFUSED);
+    ck_assert_int_eq(result.refusal, REFUSAL_ID_TAKEN);
+    store_send_result_free(&result);
+}
+END_TEST
+
+START_TEST(asking_is_refused_as_sending_would_be)
+{
+    struct store_send_result result;
+    must_send(s, "c", "a", "unread", NULL);
+    ck_assert_int_eq(send_on_basis("a", "x", true, &result), STORE_REFUSED);
+    ck_assert_int_eq(result.refusal, REFUSAL_INBOX_GATE);
+    ck_assert_int_eq(result.unread_total, 1);
+    store_send_result_free(&result);
+    ck_assert_int_eq(count_of(s, "b", MESSAGE_PENDING), 0);
+}
+END_TEST
+
 START_TEST(another_send_under_the_same_id_is_refused_alike)
 {
     const struct {
@@ -1708,6 +1761,8 @@ static void add_all(TCase *tests)
     tcase_add_test(tests, an_agent_exists_while_it_has_a_token);
     tcase_add_test(tests, several_recipients_get_all_or_none);
     tcase_add_test(tests, a_repeat_is_stored_once);
+    tcase_add_test(tests, a_repeat_is_known_by_its_basis);
+    tcase_add_test(tests, asking_is_refused_as_sending_would_be);
     tcase_add_test(tests, another_send_under_the_same_id_is_refused_alike);
     tcase_add_test(tests, a_message_to_oneself_is_deferred);
     tcase_add_test(tests, a_queue_takes_a_thousand_messages);
