@@ -9,7 +9,7 @@
 
 enum { FINGERPRINT_SIZE = 32 }; /* SHA-256 */
 
-/* Of recipients, content and thread. */
+/* Of recipients, thread, and content (or what stands for it: basis). */
 void fingerprint_send(const struct store_send *send, uint8_t out[static FINGERPRINT_SIZE]);
 /* Of what is replied to, content and the two flags; content is not NULL. */
 void fingerprint_reply(const struct store_reply *reply, uint8_t out[static FINGERPRINT_SIZE]);

@@ -192,7 +192,7 @@ enum store_status sqlite_send(struct store *s, const struct store_caller *caller
     /* Here, on the caller's thread, what needs no database. */
     fingerprint_send(send, job.fingerprint);
     words_write(send->content, send->content_len, &job.words);
-    struct write write = {.run = send_run, .reset = send_reset, .job = &job, .is_durable = true};
+    struct write write = {.run = send_run, .reset = send_reset, .job = &job, .is_durable = !send->only_ask};
     const enum store_status status = writer_submit(sqlite_store(s)->writer, &write);
     if (status == STORE_REFUSED)
         drop_sent(result);

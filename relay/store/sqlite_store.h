@@ -19,10 +19,7 @@ struct sqlite_store {
     struct looks *looks;
 };
 
-static inline struct sqlite_store *sqlite_store(struct store *s)
-{
-    return (struct sqlite_store *)s;
-}
+struct sqlite_store *sqlite_store(struct store *s);
 
 /* ---- what operations have in common ---- */
 

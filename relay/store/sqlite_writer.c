@@ -53,8 +53,6 @@ static void abandon(struct db *db)
  * hardly ever happens. */
 static bool run_transaction(struct db *db, struct write *const writes[], size_t count)
 {
-    if (!plain(db, STATEMENT_BEGIN_WRITE))
-        return false;
     for (size_t i = 0; i < count; i++) {
         db->now_ms = clock_wall_ms();
         writes[i]->status = writes[i]->run(db, writes[i]->job);
@@ -90,11 +88,18 @@ static void reset_write(struct write *write)
         write->reset(write->job);
 }
 
+static bool begin(struct writer *writer, bool is_durable)
+{
+    return set_synchronous(writer, is_durable) && plain(&writer->db, STATEMENT_BEGIN_WRITE);
+}
+
 /* Everything in one transaction; where that is lost, each operation gets one of its own, so that one which
- * cannot be stored takes no other along. */
+ * cannot be stored takes no other along. A transaction that cannot even begin (another process holds the
+ * file) fails them all: it has waited once already. */
 static void run_batch(struct writer *writer, struct write *const writes[], size_t count)
 {
-    if (set_synchronous(writer, any_durable(writes, count)) && run_transaction(&writer->db, writes, count)) {
+    const bool begun = begin(writer, any_durable(writes, count));
+    if (begun && run_transaction(&writer->db, writes, count)) {
         atomic_fetch_add_explicit(&writer->commits, 1, memory_order_relaxed);
         return;
     }
@@ -103,7 +108,7 @@ static void run_batch(struct writer *writer, struct write *const writes[], size_
         writes[i]->status = STORE_FAULT;
         reset_write(writes[i]);
     }
-    for (size_t i = 0; count > 1 && i < count; i++)
+    for (size_t i = 0; begun && count > 1 && i < count; i++)
         run_batch(writer, &writes[i], 1);
 }
 

@@ -133,7 +133,8 @@ struct store_send_result {
 };
 void store_send_result_free(struct store_send_result *result);
 
-/* Stores one message for each recipient, all or none, after the gate. */
+/* Stores one message for each recipient, all or none. Refusals are looked for in this order: id, recipients,
+ * gate, queues; a refused send leaves nothing behind but the caller's acks and presence. */
 MUST_CHECK enum store_status store_send(struct store *s, const struct store_caller *caller,
     const struct store_send *send, struct store_send_result *result);
 
@@ -155,7 +156,7 @@ struct store_offer_result {
     struct store_messages deferred; /* with_context: oldest first, at most max_messages, within the bytes left
                                        (at least one) */
     int64_t deferred_total;
-    struct store_agents agents; /* with_context: last seen first */
+    struct store_agents agents; /* with_context: the others of the namespace that exist, last seen first */
 };
 void store_offer_result_free(struct store_offer_result *result);
 
@@ -189,13 +190,14 @@ struct store_reply_result {
 };
 void store_reply_result_free(struct store_reply_result *result);
 
-/* ABSENT: no such message for the caller. A reply is an ack of what it replies to, and inherits its thread.
- */
+/* ABSENT: no such message for the caller. A reply is an ack of what it replies to, and inherits its thread:
+ * it opens that again, or with resolve closes it. The original becomes deferred with defer, else replied,
+ * with content or without. A refused reply, and a repeat, leave the original as it is. */
 MUST_CHECK enum store_status store_reply(struct store *s, const struct store_caller *caller,
     const struct store_reply *reply, struct store_reply_result *result);
 
-/* Takes back a message (or, by its group id, each of several) that the caller sent and that was never
- * offered. */
+/* Takes back a message (or, by its group id, each of several: all or none) that the caller sent and that was
+ * never offered. What was taken back before is DONE again; what expired is ABSENT. */
 MUST_CHECK enum store_status store_unsend(
     struct store *s, const struct store_caller *caller, const char *message_id, enum store_refusal *refusal);
 
@@ -204,10 +206,12 @@ struct store_recall {
     const char *from_agent; /* NULL: any */
     const char *thread;     /* slug or thread id; NULL: any */
     const char *query;      /* words, all of which must occur; NULL: any */
-    const char *message_id; /* just that one; NULL: any */
+    const char *message_id; /* just that one, whatever else is asked for; NULL: any */
     int64_t after_seq;      /* only later ones, oldest first; 0: newest first */
 };
-/* Messages that the caller sent or was sent (unsent ones only to their sender). Changes nothing. */
+/* Messages that the caller sent or was sent (unsent ones only to their sender). An expired one has lost its
+ * content, and is found by its message_id alone. A query without a word in it finds nothing. Changes nothing.
+ */
 MUST_CHECK enum store_status store_recall(struct store *s, const struct store_caller *caller,
     const struct store_recall *recall, struct store_messages *result);
 
@@ -216,8 +220,8 @@ MUST_CHECK enum store_status store_recall(struct store *s, const struct store_ca
 MUST_CHECK enum store_status store_inbox(struct store *s, const struct store_caller *caller,
     enum message_status status, size_t limit, bool count_only, struct store_messages *result, int64_t *count);
 
-/* Messages to the caller with a seq over after_seq, oldest first, content left out (NULL), at most limit.
- * *newest: the store's last seq for this caller, also when nothing was found. */
+/* Messages to the caller of any status with a seq over after_seq, oldest first, content left out (NULL), at
+ * most limit. *newest: the store's last seq for this caller, also when nothing was found. */
 MUST_CHECK enum store_status store_events(struct store *s, const struct store_caller *caller,
     int64_t after_seq, size_t limit, struct store_messages *result, int64_t *newest);
 
@@ -244,9 +248,9 @@ MUST_CHECK enum store_status store_token_find(
 MUST_CHECK enum store_status store_token_add(
     struct store *s, const struct store_token *token, enum store_refusal *refusal);
 MUST_CHECK enum store_status store_token_list(struct store *s, struct store_tokens *result);
-/* Ends tokens at expires_ms (0: at once, and inactive): by a hash or an unambiguous prefix of one, or of an
- * agent. Pass NULL for what is not meant. *count: how many. ABSENT where none matched, REFUSED where a prefix
- * fits several. */
+/* Ends active tokens at expires_ms (0: at once, and inactive; never later than they end already): by a hash
+ * or an unambiguous prefix of one, or of an agent. Pass NULL for what is not meant. *count: how many. ABSENT
+ * where none matched, REFUSED where a prefix fits several. */
 MUST_CHECK enum store_status store_token_end(struct store *s, const char *hash_prefix,
     const char *namespace_id, const char *agent, int64_t expires_ms, int64_t *count);
 
@@ -270,8 +274,9 @@ struct store_cleanup_result {
     struct store_agents notified; /* who got a notice: wake them */
 };
 void store_cleanup_result_free(struct store_cleanup_result *result);
-/* Expires messages older than max_age_ms, removes tombstones of twice that age, ends what else ran out.
- * dry_run only counts. */
+/* Expires messages older than max_age_ms, removes tombstones of twice that age (and themselves max_age_ms
+ * old), ends what else ran out. In many small steps, each atomic: after a FAULT some are done. dry_run only
+ * counts. */
 MUST_CHECK enum store_status store_cleanup(struct store *s, int64_t max_age_ms, int64_t active_window_ms,
     bool dry_run, struct store_cleanup_result *result);
 
@@ -301,8 +306,9 @@ enum store_role {
 struct store_options {
     const char *data_dir;
     enum store_role role;
-    /* Called on a store thread after somebody else than this struct store changed what is stored (an
-     * administrator's command, another relay): forget what was cached, look again. May be NULL. */
+    /* Called on a thread of the store's own (it may call the store) after somebody else than this struct
+     * store changed what is stored (an administrator's command, another relay): forget what was cached, look
+     * again. May be NULL. */
     void (*changed)(void *arg);
     void *changed_arg;
 };

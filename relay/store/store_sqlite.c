@@ -12,6 +12,11 @@
 
 enum { READERS_RELAY = 4, READERS_ADMIN = 1 };
 
+struct sqlite_store *sqlite_store(struct store *s)
+{
+    return (struct sqlite_store *)s;
+}
+
 static enum store_status ready_run(struct db *db, void *arg)
 {
     (void)arg;
