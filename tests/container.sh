@@ -132,8 +132,8 @@ pass "healthy after start"
 # shellcheck disable=SC2086
 token=$(inside $entrypoint token add --namespace shop frontend) || fail "token add: $token"
 # shellcheck disable=SC2086
-inside env PATCHCORD_URL="http://127.0.0.1:$port" PATCHCORD_TOKEN="$token" HOME=/tmp patchcord agents | grep -q frontend ||
-    fail "patchcord agents does not show frontend"
+inside env PATCHCORD_URL="http://127.0.0.1:$port" PATCHCORD_TOKEN="$token" HOME=/tmp patchcord inbox | grep -q frontend@shop ||
+    fail "patchcord inbox does not say frontend@shop"
 pass "a token works"
 kill -TERM "$relay"
 wait "$relay" || fail "the relay's exit code is $?: $(tail -n 5 "$work/relay.log")"
