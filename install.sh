@@ -55,6 +55,7 @@ test  command:clang        clang                clang               clang       
 test  fuzzer:clang         libclang-rt-14-dev   compiler-rt         compiler-rt       compiler-rt
 test  command:git          git                  git                 git               git
 test  command:shellcheck   shellcheck           ShellCheck          shellcheck        shellcheck
+test  command:curl         curl                 curl                curl              curl
 test  command:npm          npm                  nodejs-npm          npm               npm
 test  command:nginx        nginx-light          nginx               nginx             nginx
 test  command:valgrind     valgrind             valgrind            valgrind          valgrind
