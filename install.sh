@@ -54,6 +54,7 @@ build library:check        check                check-devel         check-dev   
 test  command:clang        clang                clang               clang             clang
 test  fuzzer:clang         libclang-rt-14-dev   compiler-rt         compiler-rt       compiler-rt
 test  command:git          git                  git                 git               git
+test  command:curl         curl                 curl                curl              curl
 test  command:shellcheck   shellcheck           ShellCheck          shellcheck        shellcheck
 test  command:curl         curl                 curl                curl              curl
 test  command:npm          npm                  nodejs-npm          npm               npm
