@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -93,6 +94,36 @@ static bool url_allowed(const char *url, bool insecure_http, struct buf *why)
     return true;
 }
 
+/* ---- folders of files ---- */
+
+/* Takes the folder over. */
+static void allow(struct config *config, char *folder)
+{
+    size_t count = 0;
+    while (config->allowed && config->allowed[count])
+        count++;
+    config->allowed = xreallocarray(config->allowed, count + 2, sizeof *config->allowed);
+    config->allowed[count] = folder;
+    config->allowed[count + 1] = NULL;
+}
+
+/* What the command line names has to be there: it may be relative, and agents name files by their real paths.
+ */
+static bool read_folders(const struct config_options *options, struct config *out, struct buf *why)
+{
+    char *current = realpath(".", NULL);
+    out->folder = current ? current : xstrdup("");
+    for (const char *const *given = options->allowed; *given; given++) {
+        char *folder = realpath(*given, NULL);
+        if (!folder) {
+            buf_printf(why, "--allow-path %s: %s", *given, strerror(errno));
+            return false;
+        }
+        allow(out, folder);
+    }
+    return true;
+}
+
 /* ---- putting it together ---- */
 
 static void adopt(struct config *out, const struct credential *entry, const char *url)
@@ -101,6 +132,8 @@ static void adopt(struct config *out, const struct credential *entry, const char
     out->token = xstrdup(entry->token);
     out->agent = xstrdup(entry->agent);
     out->client = xstrdup_or_null(entry->client);
+    for (char *const *folder = entry->allow_paths; folder && *folder; folder++)
+        allow(out, xstrdup(*folder));
 }
 
 static bool load_stored(
@@ -167,7 +200,7 @@ bool config_load(const struct config_options *options, struct config *out, struc
         ok = env.token ? load_from_environment(&env, options, out, why)
                        : load_stored(options, env.url, out, why);
     if (ok)
-        ok = url_allowed(out->url, options->insecure_http, why);
+        ok = url_allowed(out->url, options->insecure_http, why) && read_folders(options, out, why);
     if (ok) {
         out->ca_file = xstrdup_or_null(env.ca_file);
         if (options->client) {
@@ -188,12 +221,16 @@ void config_free(struct config *config)
     free(config->agent);
     free(config->client);
     free(config->ca_file);
+    free(config->folder);
+    for (char **folder = config->allowed; folder && *folder; folder++)
+        free(*folder);
+    free(config->allowed);
     *config = (struct config){0};
 }
 
 /* ---- the command line ---- */
 
-enum shared_kind { SHARED_TEXT, SHARED_FLAG };
+enum shared_kind { SHARED_TEXT, SHARED_FLAG, SHARED_FOLDERS };
 
 static const struct shared_option {
     const char *name;
@@ -202,6 +239,7 @@ static const struct shared_option {
 } shared_options[] = {
     {"--as", SHARED_TEXT, offsetof(struct config_options, as)},
     {"--client", SHARED_TEXT, offsetof(struct config_options, client)},
+    {"--allow-path", SHARED_FOLDERS, offsetof(struct config_options, allowed)},
     {"--insecure-http", SHARED_FLAG, offsetof(struct config_options, insecure_http)},
 };
 
@@ -213,10 +251,23 @@ static const struct shared_option *shared_option_find(const char *arg, const cha
         if (strncmp(arg, option->name, len) != 0)
             continue;
         *value = arg[len] == '=' ? arg + len + 1 : NULL;
-        if (arg[len] == '\0' || (*value && option->kind == SHARED_TEXT))
+        if (arg[len] == '\0' || (*value && option->kind != SHARED_FLAG))
             return option;
     }
     return NULL;
+}
+
+static bool add_folder(const char **folders, const char *folder, struct buf *why)
+{
+    size_t count = 0;
+    while (folders[count])
+        count++;
+    if (count == CONFIG_ALLOWED_MAX) {
+        buf_printf(why, "--allow-path is taken at most %d times", CONFIG_ALLOWED_MAX);
+        return false;
+    }
+    folders[count] = folder;
+    return true;
 }
 
 bool config_take_options(int *argc, char **argv, struct config_options *out, struct buf *why)
@@ -242,7 +293,10 @@ bool config_take_options(int *argc, char **argv, struct config_options *out, str
             buf_printf(why, "%s needs a value", option->name);
             return false;
         }
-        *(const char **)field = value;
+        if (option->kind == SHARED_TEXT)
+            *(const char **)field = value;
+        else if (!add_folder((const char **)field, value, why))
+            return false;
     }
     argv[kept] = NULL;
     *argc = kept;

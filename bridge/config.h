@@ -9,11 +9,15 @@
 #include "../common/compiler.h"
 #include "../common/env.h"
 
+/* Folders on the command line, and in an entry of the credentials file. */
+enum { CONFIG_ALLOWED_MAX = 8 };
+
 /* The options that all commands share; borrowed from argv. */
 struct config_options {
     const char *as;     /* --as AGENT@NAMESPACE: which stored identity; NULL: chosen by folder */
     const char *client; /* --client NAME: the client type that the relay is told; NULL: found out */
     bool insecure_http; /* --insecure-http: plain http to other hosts than loopback */
+    const char *allowed[CONFIG_ALLOWED_MAX + 1]; /* --allow-path FOLDER, NULL-ended */
 };
 
 struct config {
@@ -22,6 +26,10 @@ struct config {
     char *agent;   /* "agent@namespace"; NULL where the token came from the environment */
     char *client;  /* --client, or the stored entry's client; NULL: neither says */
     char *ca_file; /* a CA file beside the system's; NULL: none */
+    char *folder;  /* the project's: the current folder, without links; "" where it is gone */
+    /* Further folders whose files the agent may send and save: the person's word alone, from the command line
+     * and the credentials file; NULL-ended. */
+    char **allowed;
 };
 
 /* The rows of the environment's part, for the docs check. */
@@ -34,8 +42,8 @@ MUST_CHECK bool config_load(const struct config_options *options, struct config 
 /* Frees, wiping the token; *config is zeroed afterwards. */
 void config_free(struct config *config);
 
-/* Takes --as X, --as=X, --client X, --client=X and --insecure-http out of argv (up to a "--", which stays)
- * and adjusts *argc. False: why has one line. */
+/* Takes --as X, --as=X, --client X, --client=X, --allow-path X and --insecure-http out of argv (up to a "--",
+ * which stays) and adjusts *argc. False: why has one line. */
 MUST_CHECK bool config_take_options(int *argc, char **argv, struct config_options *out, struct buf *why);
 
 #endif

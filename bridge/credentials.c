@@ -36,6 +36,9 @@ static void credential_free(struct credential *entry)
     secret_free(entry->token);
     free(entry->folder);
     free(entry->client);
+    for (char **path = entry->allow_paths; path && *path; path++)
+        free(*path);
+    free(entry->allow_paths);
 }
 
 void credentials_free(struct credentials *c)
@@ -99,6 +102,25 @@ static bool read_optional(struct json_object *from, const char *key, char **out)
     return found != JSON_FIELD_WRONG;
 }
 
+static bool read_allow_paths(struct json_object *from, struct credential *entry)
+{
+    struct json_object *list;
+    enum json_field found = json_get_array(from, "allow_paths", &list);
+    if (found != JSON_FIELD_FOUND)
+        return found == JSON_FIELD_ABSENT;
+    size_t count = json_object_array_length(list);
+    if (count > CREDENTIALS_MAX_PATHS)
+        return false;
+    entry->allow_paths = xcalloc(count + 1, sizeof *entry->allow_paths);
+    for (size_t i = 0; i < count; i++) {
+        struct json_object *path = json_object_array_get_idx(list, i);
+        if (!json_object_is_type(path, json_type_string) || json_object_get_string(path)[0] != '/')
+            return false;
+        entry->allow_paths[i] = xstrdup(json_object_get_string(path));
+    }
+    return true;
+}
+
 /* Returns NULL, or the rule that was broken. */
 static const char *read_entry(struct json_object *from, struct credential *entry)
 {
@@ -112,6 +134,8 @@ static const char *read_entry(struct json_object *from, struct credential *entry
         return "\"folder\" has to be an absolute path";
     if (!read_optional(from, "client", &entry->client))
         return "\"client\" has to be a text";
+    if (!read_allow_paths(from, entry))
+        return "\"allow_paths\" has to be an array of at most 32 absolute paths";
     return NULL;
 }
 

@@ -5,7 +5,8 @@
  *        "folder": "/home/ada/shop", "client": "claude_code"}]}
  *
  * folder (a real path) and client may be missing: such an entry is chosen by --as alone, or by any client of
- * its folder. A token is bound to the origin of its url. The file must be ours and 0600. */
+ * its folder. "allow_paths" may list absolute paths of further folders whose files the agent may send and
+ * save. A token is bound to the origin of its url. The file must be ours and 0600. */
 #ifndef BRIDGE_CREDENTIALS_H
 #define BRIDGE_CREDENTIALS_H
 
@@ -16,7 +17,7 @@
 #include "../common/compiler.h"
 #include "../common/ident.h"
 
-enum { CREDENTIALS_MAX_BYTES = 1024 * 1024, CREDENTIALS_MAX_ENTRIES = 1000 };
+enum { CREDENTIALS_MAX_BYTES = 1024 * 1024, CREDENTIALS_MAX_ENTRIES = 1000, CREDENTIALS_MAX_PATHS = 32 };
 
 struct credential {
     char agent[ADDRESS_SIZE]; /* "agent@namespace" */
@@ -25,6 +26,7 @@ struct credential {
     char *token;              /* secret */
     char *folder;             /* NULL: none */
     char *client;             /* NULL: none */
+    char **allow_paths;       /* NULL-ended; NULL: none */
 };
 
 struct credentials {

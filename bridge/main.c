@@ -29,6 +29,7 @@ static void print_overview(FILE *to)
           "Options of every command:\n"
           "  --as AGENT@NAMESPACE  the stored identity to use\n"
           "  --client NAME         the client type to report (claude_code, codex, ...)\n"
+          "  --allow-path FOLDER   let the agent send and save files of this folder, too (mcp)\n"
           "  --insecure-http       allow plain http to a host that is not this machine\n"
           "  --help, --version\n\n"
           "Environment:\n",

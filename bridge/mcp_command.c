@@ -254,7 +254,8 @@ static int run_mcp(const struct config_options *options, int argc, char **argv)
 
 const struct command command_mcp = {
     .name = "mcp",
-    .usage = "patchcord mcp [--client NAME] [--as AGENT@NAMESPACE] [--insecure-http]",
+    .usage =
+        "patchcord mcp [--client NAME] [--as AGENT@NAMESPACE] [--allow-path FOLDER]... [--insecure-http]",
     .summary = "the bridge that an agent's program spawns: MCP on standard input and output",
     .help =
         "Speaks MCP, one message a line, on standard input and output, and forwards tool calls to the "
@@ -266,6 +267,12 @@ const struct command command_mcp = {
         "The identity comes from PATCHCORD_TOKEN and PATCHCORD_URL, or from the credentials file: the entry "
         "of\n"
         "--as, or that of the current folder and --client, else of a folder above it up to the git root.\n"
+        "\n"
+        "Files (upload_attachment's local_path, get_attachment's save_to) are those of the current folder, "
+        "unless "
+        "that\n"
+        "is /, the home folder or above it, and of each --allow-path; no part of a path may begin with a "
+        "dot.\n"
         "\n"
         "Exit code: 0, or 2 for a wrong command line.\n",
     .run = run_mcp,

@@ -66,6 +66,26 @@ START_TEST(similar_options_are_left_alone)
 }
 END_TEST
 
+START_TEST(folders_are_allowed_so_often)
+{
+    char *argv[2 * (CONFIG_ALLOWED_MAX + 1) + 2] = {"patchcord"};
+    for (int extra = 0; extra < 2; extra++) {
+        int argc = 1;
+        for (int i = 0; i < CONFIG_ALLOWED_MAX + extra; i++) {
+            argv[argc++] = "--allow-path";
+            argv[argc++] = "/a";
+        }
+        argv[argc] = NULL;
+        struct config_options options = {0};
+        struct buf why = {0};
+        ck_assert_int_eq(config_take_options(&argc, argv, &options, &why), extra == 0);
+        ck_assert_str_eq(options.allowed[CONFIG_ALLOWED_MAX - 1], "/a");
+        ck_assert_ptr_null(options.allowed[CONFIG_ALLOWED_MAX]);
+        buf_free(&why);
+    }
+}
+END_TEST
+
 /* ---- configuration ---- */
 
 static char home[] = "/tmp/check-bridge-XXXXXX";
@@ -133,6 +153,46 @@ static void expect_no_config(const struct config_options *options, const char *p
 }
 
 static const struct config_options none = {0};
+
+static void expect_folders(
+    const struct config_options *options, const char *folder, const char *const *allowed)
+{
+    struct config config;
+    struct buf why = {0};
+    ck_assert_msg(config_load(options, &config, &why), "%s", buf_text(&why));
+    ck_assert_str_eq(config.folder, folder);
+    for (size_t i = 0; allowed[i]; i++)
+        ck_assert_str_eq(config.allowed[i], allowed[i]);
+    config_free(&config);
+    ck_assert_ptr_null(config.allowed);
+    ck_assert_ptr_null(config.folder);
+}
+
+START_TEST(the_person_alone_allows_folders)
+{
+    char *work = xasprintf("%s/repo", here), *src = xasprintf("%s/repo/src", here);
+    const struct config_options options = {.allowed = {"src"}}, missing = {.allowed = {"nowhere"}};
+    store_entry("a@n", "https://relay.example.com",
+        "/repo\",\"allow_paths\":[\"/data/x\",\"/data/y\"],\"client\":\"c");
+    ck_assert_int_eq(chdir("repo"), 0);
+    expect_folders(&none, work, (const char *[]){"/data/x", "/data/y", NULL});
+    expect_folders(&options, work, (const char *[]){"/data/x", "/data/y", src, NULL});
+    expect_no_config(&missing, "--allow-path nowhere: No such file");
+    setenv("PATCHCORD_URL", "https://relay.example.com", 1);
+    setenv("PATCHCORD_TOKEN", "pc_env", 1);
+    setenv("PATCHCORD_ALLOW_PATH", "/", 1);
+    setenv("PWD", "/", 1);
+    struct config config;
+    struct buf why = {0};
+    ck_assert(config_load(&none, &config, &why));
+    ck_assert_str_eq(config.folder, work);
+    ck_assert_ptr_null(config.allowed);
+    config_free(&config);
+    ck_assert_int_eq(chdir(here), 0);
+    free(work);
+    free(src);
+}
+END_TEST
 
 START_TEST(the_environment_names_relay_and_token)
 {
@@ -314,6 +374,7 @@ int main(void)
     tcase_add_test(tests, shared_options_are_taken_wherever_they_stand);
     tcase_add_test(tests, an_option_without_its_value_is_refused);
     tcase_add_test(tests, similar_options_are_left_alone);
+    tcase_add_test(tests, folders_are_allowed_so_often);
     tcase_add_test(tests, clients_are_known_by_their_names);
     tcase_add_test(tests, the_parents_end_is_noticed);
     tcase_add_test(tests, the_parents_end_is_noticed_portably);
@@ -323,6 +384,7 @@ int main(void)
     suite_add_tcase(suite, homes);
     tcase_add_checked_fixture(homes, enter_home, leave_home);
     tcase_add_test(homes, the_environment_names_relay_and_token);
+    tcase_add_test(homes, the_person_alone_allows_folders);
     tcase_add_test(homes, nothing_set_up_says_what_to_do);
     tcase_add_test(homes, a_folder_above_counts_up_to_the_git_root);
     tcase_add_test(homes, a_stored_token_goes_to_its_own_origin_only);

@@ -66,6 +66,9 @@ static const struct {
     {FILE_OF(ENTRY("a@n", HERE, AT("relative"))), "entry 1: \"folder\""},
     {FILE_OF(ENTRY("a@n", HERE, ",\"folder\":1")), "entry 1: \"folder\""},
     {FILE_OF(ENTRY("a@n", HERE, ",\"client\":1")), "entry 1: \"client\""},
+    {FILE_OF(ENTRY("a@n", HERE, ",\"allow_paths\":\"/a\"")), "entry 1: \"allow_paths\""},
+    {FILE_OF(ENTRY("a@n", HERE, ",\"allow_paths\":[1]")), "entry 1: \"allow_paths\""},
+    {FILE_OF(ENTRY("a@n", HERE, ",\"allow_paths\":[\"/a\",\"b\"]")), "entry 1: \"allow_paths\""},
 };
 
 START_TEST(a_bad_file_says_which_rule)
@@ -97,6 +100,33 @@ static bool parse_many(size_t count)
     buf_free(&why);
     return ok;
 }
+
+static bool parse_paths(size_t count)
+{
+    struct credentials c;
+    struct buf text = {0}, why = {0};
+    buf_puts(&text, "{\"version\":1,\"entries\":["
+                    "{\"agent\":\"a@n\",\"url\":\"" HERE "\",\"token\":\"pc_a\",\"allow_paths\":[");
+    for (size_t i = 0; i < count; i++)
+        buf_printf(&text, "%s\"/a%zu\"", i ? "," : "", i);
+    buf_puts(&text, "]}]}");
+    bool ok = credentials_parse(text.data, text.len, &c, &why);
+    if (ok) {
+        ck_assert_str_eq(c.entries[0].allow_paths[count - 1], "/a31");
+        ck_assert_ptr_null(c.entries[0].allow_paths[count]);
+    }
+    credentials_free(&c);
+    buf_free(&text);
+    buf_free(&why);
+    return ok;
+}
+
+START_TEST(the_number_of_allowed_paths_is_bounded)
+{
+    ck_assert(parse_paths(CREDENTIALS_MAX_PATHS));
+    ck_assert(!parse_paths(CREDENTIALS_MAX_PATHS + 1));
+}
+END_TEST
 
 START_TEST(the_number_of_entries_is_bounded)
 {
@@ -291,6 +321,7 @@ int main(void)
     Suite *suite = unit_suite("credentials", &tests);
     tcase_add_test(tests, an_entry_is_read);
     tcase_add_test(tests, a_bad_file_says_which_rule);
+    tcase_add_test(tests, the_number_of_allowed_paths_is_bounded);
     tcase_add_test(tests, the_number_of_entries_is_bounded);
     tcase_add_test(tests, the_right_identity_is_chosen);
     tcase_add_test(tests, the_path_follows_the_environment);
