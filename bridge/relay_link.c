@@ -49,6 +49,9 @@ static const struct call_rule {
     {.tool = "unsend_message",
         .changes = true,
         .when_uncertain = "It may have been withdrawn: check with recall before you try again."},
+    {.tool = "upload_attachment",
+        .changes = true,
+        .when_uncertain = "The file may have been stored, but nobody knows its path: call again."},
     {.tool = NULL, .when_uncertain = "Try again."},
 };
 

@@ -10,6 +10,7 @@
 #include "../common/mcp.h"
 #include "../common/tool_spec.h"
 #include "client_type.h"
+#include "file_tools.h"
 #include "id_scan.h"
 #include "lines.h"
 #include "listens.h"
@@ -27,7 +28,9 @@ struct request {
     size_t size;              /* of its line */
     char client_type[CLIENT_TYPE_SIZE];
     struct relay_call *call;            /* NULL while it is queued */
+    struct file_call *file;             /* in the place of call */
     struct json_object *progress_token; /* NULL: no progress is reported */
+    int64_t progress;                   /* bytes last reported of file */
     int64_t began_ms, progress_at_ms;   /* monotonic */
     int64_t wait_s;
 };
@@ -102,6 +105,16 @@ static void drop_active(struct request *request)
     request_free(request);
 }
 
+/* Ends an active request without an answer. */
+static void stop_active(struct request *request)
+{
+    if (request->file)
+        file_call_cancel(request->file);
+    else
+        relay_call_cancel(request->call);
+    drop_active(request);
+}
+
 static void drop_queued(struct request *request)
 {
     TAILQ_REMOVE(&request->session->queued, request, link);
@@ -157,6 +170,20 @@ static bool configure(struct session *session, const char *client_type, struct b
     return session->configured;
 }
 
+/* False: why has one line, and nothing was begun. */
+static bool request_ask(struct request *request, struct buf *why)
+{
+    struct session *session = request->session;
+    const char *tool = request->spec->name;
+    if (!file_tools_wanted(tool, request->args)) {
+        request->call = relay_link_call(session->link, tool, request->args, NULL, on_reply, request);
+        return true;
+    }
+    const struct file_call_end end = {.done = on_reply, .arg = request};
+    request->file = file_tools_start(session->link, &session->config, tool, request->args, &end, why);
+    return request->file != NULL;
+}
+
 static void request_start(struct request *request)
 {
     struct session *session = request->session;
@@ -169,8 +196,10 @@ static void request_start(struct request *request)
     } else {
         const char *type = session->options->client ? session->options->client : request->client_type;
         relay_link_set_config(session->link, &session->config, type[0] ? type : session->config.client);
-        request->call =
-            relay_link_call(session->link, request->spec->name, request->args, NULL, on_reply, request);
+        if (!request_ask(request, &why)) {
+            send_tool_error(session, request->id, request->era, buf_text(&why));
+            drop_active(request);
+        }
     }
     buf_free(&why);
 }
@@ -187,12 +216,14 @@ static void start_queued(struct session *session)
 
 /* ---- tools/call ---- */
 
+/* Only a wait, or a file on its way, lasts long enough to be asked about. */
 static void read_progress(struct request *request, const struct mcp_call *call)
 {
-    /* Only a wait lasts long enough to be asked about. */
-    if (!call->progress_token || strcmp(request->spec->name, "wait_for_message") != 0)
+    bool waits = strcmp(request->spec->name, "wait_for_message") == 0;
+    if (!call->progress_token || !(waits || file_tools_wanted(request->spec->name, request->args)))
         return;
     request->progress_token = json_object_get(call->progress_token);
+    request->progress_at_ms = request->began_ms + (waits ? SESSION_PROGRESS_MS : SESSION_FILE_PROGRESS_MS);
     request->wait_s = MCP_WAIT_DEFAULT_S;
     if (json_get_int(request->args, "timeout_seconds", &request->wait_s) != JSON_FIELD_FOUND)
         request->wait_s = MCP_WAIT_DEFAULT_S;
@@ -236,7 +267,6 @@ static void call_tool(
     request->args = args;
     request->size = size;
     request->began_ms = clock_mono_ms();
-    request->progress_at_ms = request->began_ms + SESSION_PROGRESS_MS;
     read_progress(request, call);
     read_client_type(session, call, request);
     TAILQ_INSERT_TAIL(&session->queued, request, link);
@@ -262,8 +292,7 @@ static void cancel_request(struct session *session, struct json_object *id)
     {
         if (!has_id(request, id))
             continue;
-        relay_call_cancel(request->call);
-        drop_active(request);
+        stop_active(request);
     }
     TAILQ_FOREACH_SAFE(request, &session->queued, link, next)
     {
@@ -390,15 +419,36 @@ bool session_reads(const struct session *session)
 
 /* ---- time ---- */
 
-static void report_progress(struct request *request, int64_t now)
+static void send_progress(struct request *request, int64_t done, int64_t total, const char *message)
 {
     struct json_object *params = json_new_object();
     json_add(params, "progressToken", json_object_get(request->progress_token));
-    json_add_int(params, "progress", (now - request->began_ms) / MS_PER_SECOND);
-    json_add_int(params, "total", request->wait_s);
-    json_add_text(params, "message", "waiting for a message");
+    json_add_int(params, "progress", done);
+    json_add_int(params, "total", total);
+    json_add_text(params, "message", message);
     send_message(request->session, jsonrpc_notification("notifications/progress", params));
+}
+
+/* Each report has to be of more than the one before. */
+static void report_file(struct request *request, int64_t now)
+{
+    struct file_progress progress = file_call_progress(request->file);
+    request->progress_at_ms = now + SESSION_FILE_PROGRESS_MS;
+    if (progress.done <= request->progress)
+        return;
+    request->progress = progress.done;
+    send_progress(request, progress.done, progress.total, "bytes of the file");
+}
+
+static void report_progress(struct request *request, int64_t now)
+{
+    if (request->file) {
+        report_file(request, now);
+        return;
+    }
     request->progress_at_ms = now + SESSION_PROGRESS_MS;
+    send_progress(
+        request, (now - request->began_ms) / MS_PER_SECOND, request->wait_s, "waiting for a message");
 }
 
 int session_timeout_ms(const struct session *session)
@@ -438,8 +488,7 @@ void session_close(struct session *session)
     {
         if (strcmp(request->spec->name, "wait_for_message") != 0)
             continue;
-        relay_call_cancel(request->call);
-        drop_active(request);
+        stop_active(request);
     }
     TAILQ_FOREACH_SAFE(request, &session->queued, link, next)
     {
@@ -458,8 +507,7 @@ void session_abort(struct session *session)
     while ((request = TAILQ_FIRST(&session->queued)) != NULL)
         drop_queued(request);
     while ((request = TAILQ_FIRST(&session->active)) != NULL) {
-        relay_call_cancel(request->call);
-        drop_active(request);
+        stop_active(request);
     }
 }
 

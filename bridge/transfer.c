@@ -26,6 +26,8 @@ struct transfer {
     char reason[CURL_ERROR_SIZE];
     bool taker_done, too_large;
     bool (*take)(void *arg, const char *bytes, size_t len);
+    ssize_t (*give)(void *arg, int64_t at, char *into, size_t room);
+    int64_t given;
     transfer_done_fn *done;
     void *arg;
 };
@@ -112,6 +114,25 @@ static size_t on_bytes(char *bytes, size_t size, size_t count, void *arg)
     return len;
 }
 
+static size_t on_room(char *into, size_t size, size_t count, void *arg)
+{
+    struct transfer *transfer = arg;
+    ssize_t put = transfer->give(transfer->arg, transfer->given, into, size * count);
+    transfer->taker_done = put < 0;
+    transfer->given += put > 0 ? put : 0;
+    return put < 0 ? CURL_READFUNC_ABORT : (size_t)put;
+}
+
+/* A connection that was kept open may turn out to be dead once the first bytes are gone. */
+static int on_rewind(void *arg, curl_off_t offset, int origin)
+{
+    struct transfer *transfer = arg;
+    if (origin != SEEK_SET)
+        return CURL_SEEKFUNC_CANTSEEK;
+    transfer->given = offset;
+    return CURL_SEEKFUNC_OK;
+}
+
 static void add_header(struct transfer *transfer, const char *header)
 {
     struct curl_slist *longer = curl_slist_append(transfer->headers, header);
@@ -170,13 +191,20 @@ static void set_up(struct transfer *transfer, const struct transfer_request *req
     if (goes_to_loopback(request->url))
         SET(CURLOPT_NOPROXY, "*");
     set_trust(easy, request->ca_file);
-    if (transfer->take) {
+    if (transfer->take || transfer->give) {
         SET(CURLOPT_LOW_SPEED_LIMIT, 1L);
         SET(CURLOPT_LOW_SPEED_TIME, (long)(request->timeout_ms / 1000));
     } else {
         SET(CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
     }
-    if (request->body) {
+    if (transfer->give) {
+        SET(CURLOPT_UPLOAD, 1L);
+        SET(CURLOPT_INFILESIZE_LARGE, (curl_off_t)request->give_size);
+        SET(CURLOPT_READFUNCTION, on_room);
+        SET(CURLOPT_READDATA, transfer);
+        SET(CURLOPT_SEEKFUNCTION, on_rewind);
+        SET(CURLOPT_SEEKDATA, transfer);
+    } else if (request->body) {
         SET(CURLOPT_POST, 1L);
         SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)transfer->body.len);
         SET(CURLOPT_POSTFIELDS, buf_text(&transfer->body));
@@ -189,15 +217,18 @@ struct transfer *transfer_start(struct transfers *all, const struct transfer_req
     struct transfer *transfer = xcalloc(1, sizeof *transfer);
     transfer->all = all;
     transfer->take = request->take;
+    transfer->give = request->give;
     transfer->done = request->done;
     transfer->arg = request->arg;
     if (request->body) {
         transfer->body = *request->body;
         *request->body = (struct buf){0};
     }
-    add_token(transfer, request->token);
-    /* An empty value keeps curl from asking for 100-continue. */
-    add_header(transfer, "Expect:");
+    if (request->token)
+        add_token(transfer, request->token);
+    /* An empty value keeps curl from asking for 100-continue; a file is worth it. */
+    if (!request->give)
+        add_header(transfer, "Expect:");
     for (const char *const *header = request->headers; *header; header++)
         add_header(transfer, *header);
     transfer->easy = curl_easy_init();

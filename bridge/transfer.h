@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "../common/buf.h"
 
@@ -22,7 +23,7 @@ enum transfer_fault {
     TRANSFER_MISDIRECTED, /* not sent: no such host, or a certificate that is not trusted */
     TRANSFER_NOT_SENT,    /* not sent: no connection */
     TRANSFER_BROKEN,      /* sent at least in part, and no whole answer came */
-    TRANSFER_TAKER_DONE,  /* take returned false */
+    TRANSFER_TAKER_DONE,  /* take returned false, or give -1 */
 };
 
 /* Borrowed until done returns. */
@@ -41,7 +42,7 @@ enum { TRANSFER_CONNECT_MS = 5000, TRANSFER_ANSWER_MAX = 64 * 1024 * 1024 };
 /* Everything is borrowed for the call alone, but for body. */
 struct transfer_request {
     const char *url;
-    const char *token;          /* for Authorization: Bearer */
+    const char *token;          /* for Authorization: Bearer; NULL: none */
     const char *ca_file;        /* NULL: none */
     const char *const *headers; /* "Name: value", NULL-ended */
     struct buf *body;           /* POST; its bytes are taken over, *body is empty afterwards. NULL: GET */
@@ -49,8 +50,13 @@ struct transfer_request {
     /* A stream: gets the bytes of a 200's body as they come, false ends the exchange. NULL: the body is
      * collected. */
     bool (*take)(void *arg, const char *bytes, size_t len);
+    /* PUT of give_size bytes: puts some of those from offset at on into a room of that size and returns how
+     * many; -1 ends the exchange. May have to begin again at 0. The time is that of a stream. NULL: no PUT.
+     */
+    ssize_t (*give)(void *arg, int64_t at, char *into, size_t room);
+    int64_t give_size;
     transfer_done_fn *done; /* once, from transfers_step; never from transfer_start */
-    void *arg;              /* of take and done */
+    void *arg;              /* of take, give and done */
 };
 
 struct transfer *transfer_start(struct transfers *all, const struct transfer_request *request);
