@@ -56,7 +56,6 @@ test  fuzzer:clang         libclang-rt-14-dev   compiler-rt         compiler-rt 
 test  command:git          git                  git                 git               git
 test  command:curl         curl                 curl                curl              curl
 test  command:shellcheck   shellcheck           ShellCheck          shellcheck        shellcheck
-test  command:curl         curl                 curl                curl              curl
 test  command:npm          npm                  nodejs-npm          npm               npm
 test  command:nginx        nginx-light          nginx               nginx             nginx
 test  command:valgrind     valgrind             valgrind            valgrind          valgrind
