@@ -144,7 +144,7 @@ test-slow: all $(BUILD)/.test-deps $(WIRE_TESTS) $(BUILD)/tests/demo/demo ## a w
 		tests/valgrind.sh tests/container.sh
 unit: all $(UNIT_TESTS) ## the unit tests alone
 	@$(RUN) $(UNIT_TESTS)
-wire: all $(WIRE_TESTS) ## the tests that drive the two programs over sockets and pipes
+wire: all $(BUILD)/.test-deps $(WIRE_TESTS) ## the tests that drive the two programs over sockets and pipes
 	@$(RUN) $(WIRE_TESTS)
 clients: all $(BUILD)/.test-deps ## other people's programs: conformance suite, Inspector, Claude Code, Codex, SDK, nginx
 	@tests/clients/setup.sh $(BUILD)/clients
