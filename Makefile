@@ -64,7 +64,7 @@ include $(BUILD)/packages.mk
 endif
 $(BUILD)/packages.mk: Makefile install.sh
 	@./install.sh --deps build
-	@$(if $(STATIC),./install.sh --deps static && packaging/curl.sh $(BUILD)/curl)
+	@$(if $(STATIC),./install.sh --deps static && packaging/curl.sh $(BUILD)/libcurl)
 	@mkdir -p $(@D)
 	@{ echo "PKG_CFLAGS := $$(pkg-config --cflags $(COMMON_PKGS) $(RELAY_PKGS))"; \
 	   echo "RELAY_LIBS := $$(pkg-config --libs $(RELAY_PKGS) $(COMMON_PKGS)) -lpthread"; \
@@ -73,7 +73,7 @@ $(BUILD)/packages.mk: Makefile install.sh
 # STATIC=1: only the C library is linked dynamically, and in the relay HTTP and TLS, of which there is no static form.
 ifdef STATIC
 COMMON_STATIC := -l:libjson-c.a -l:libsodium.a -l:libbsd.a -l:libmd.a -lpthread
-CURL_STATIC   := $(BUILD)/curl/lib/libcurl.a -l:libssl.a -l:libcrypto.a
+CURL_STATIC   := $(BUILD)/libcurl/lib/libcurl.a -l:libssl.a -l:libcrypto.a
 RELAY_LIBS     = -lmicrohttpd -lgnutls -l:libsqlite3.a -lm $(CURL_STATIC) $(COMMON_STATIC)
 BRIDGE_LIBS    = $(CURL_STATIC) $(COMMON_STATIC)
 endif
