@@ -125,7 +125,7 @@ const struct tool_spec tool_specs[] = {
             "Store a file for other agents. Gives a path to put into a message, and without file_data the "
             "command "
             "that uploads the file, so that its bytes cost you nothing.",
-        .hints = TOOL_OPEN_WORLD | TOOL_UNLISTED,
+        .hints = TOOL_OPEN_WORLD,
         .args =
             {
                 {.name = "filename", .kind = TOOL_ARG_TEXT, .fallback = "\"\"", .help = "e.g. report.pdf"},
@@ -146,7 +146,7 @@ const struct tool_spec tool_specs[] = {
     {.name = "get_attachment",
         .title = "Get a file",
         .help = "Get a file by the path from a message: text up to 64 KB at once, else a URL to download.",
-        .hints = TOOL_READ_ONLY | TOOL_UNLISTED,
+        .hints = TOOL_READ_ONLY,
         .args =
             {
                 {.name = "path", .kind = TOOL_ARG_TEXT, .flags = TOOL_ARG_REQUIRED},
@@ -172,6 +172,18 @@ const struct tool_spec tool_specs[] = {
                     .fallback = "\"\"",
                     .help = "default: by the URL"},
                 {.name = "to", .kind = TOOL_ARG_TEXT, .fallback = "\"\"", .help = "agent; empty: store only"},
+            }},
+    {.name = "attachment",
+        .title = "Store or get a file",
+        .help = "The older name of three tools: upload_attachment, get_attachment, relay_url.",
+        .hints = TOOL_OPEN_WORLD | TOOL_UNLISTED,
+        .args =
+            {
+                {.name = "path_or_url", .kind = TOOL_ARG_TEXT},
+                {.name = "upload", .kind = TOOL_ARG_BOOLEAN},
+                {.name = "filename", .kind = TOOL_ARG_TEXT},
+                {.name = "file_data", .kind = TOOL_ARG_TEXT},
+                {.name = "relay", .kind = TOOL_ARG_BOOLEAN},
             }},
     {.name = NULL},
 };

@@ -8,6 +8,7 @@
 
 #include "../common/alloc.h"
 #include "../common/log.h"
+#include "blob/media_type.h"
 
 static const char *const output_formats[] = {"text", "json", NULL};
 static const char *const log_formats[] = {"logfmt", "json", NULL};
@@ -50,6 +51,17 @@ const struct setting config_settings[] = {
      .fallback = "7", .min = 1, .max = 3650, .help = "after how many days messages expire"},
     {.name = "PATCHCORD_CLEANUP_INTERVAL_HOURS", .kind = SETTING_INTEGER, .offset = FIELD(cleanup_interval_hours),
      .fallback = "6", .min = 0, .max = 8760, .help = "how often the relay cleans up by itself; 0: never"},
+    {.name = "PATCHCORD_ATTACHMENT_MAX_BYTES", .kind = SETTING_INTEGER, .offset = FIELD(attachment_max_bytes),
+     .fallback = "10485760", .min = 1, .max = INT64_C(1) << 40, .help = "bytes that an attachment may have"},
+    {.name = "PATCHCORD_ATTACHMENT_QUOTA_BYTES", .kind = SETTING_INTEGER, .offset = FIELD(attachment_quota_bytes),
+     .fallback = "1073741824", .min = 0, .max = INT64_C(1) << 50,
+     .help = "bytes that all attachments of a namespace may have; each counts 4096 at least"},
+    {.name = "PATCHCORD_ATTACHMENT_URL_EXPIRY_SECONDS", .kind = SETTING_INTEGER,
+     .offset = FIELD(attachment_url_expiry_seconds), .fallback = "86400", .min = 1, .max = 31536000,
+     .help = "how long a URL for a download works"},
+    {.name = "PATCHCORD_ATTACHMENT_ALLOWED_MIME_TYPES", .kind = SETTING_TEXT, .offset = FIELD(attachment_types),
+     .fallback = MEDIA_TYPES_ALLOWED,
+     .help = "types of attachments that are taken, separated by commas; * at the end stands for anything"},
     {.name = "PATCHCORD_CLEANUP_TOKEN", .kind = SETTING_SECRET, .offset = FIELD(cleanup_token),
      .help = "the bearer token for POST /api/cleanup (default: nobody may)"},
     {.name = "PATCHCORD_METRICS_TOKEN", .kind = SETTING_SECRET, .offset = FIELD(metrics_token),
@@ -73,9 +85,7 @@ const struct setting config_settings[] = {
 
 #define UNUSED(variable) {.name = (variable), .kind = SETTING_IGNORED, .help = "not used by this version"}
 const struct setting config_unused_settings[] = {
-    UNUSED("PATCHCORD_ATTACHMENTS_BUCKET"), UNUSED("PATCHCORD_ATTACHMENT_MAX_BYTES"),
-    UNUSED("PATCHCORD_ATTACHMENT_URL_EXPIRY_SECONDS"), UNUSED("PATCHCORD_ATTACHMENT_ALLOWED_MIME_TYPES"),
-    UNUSED("PATCHCORD_ATTACHMENT_QUOTA_BYTES"), UNUSED("PATCHCORD_OAUTH_CLIENTS"),
+    UNUSED("PATCHCORD_ATTACHMENTS_BUCKET"), UNUSED("PATCHCORD_OAUTH_CLIENTS"),
     UNUSED("PATCHCORD_OAUTH_DEFAULT_NAMESPACE"), UNUSED("PATCHCORD_OAUTH_ACCESS_TOKEN_TTL_SECONDS"),
     UNUSED("PATCHCORD_OAUTH_REFRESH_TOKEN_TTL_SECONDS"), UNUSED("PATCHCORD_OAUTH_AUTO_APPROVE"),
     UNUSED("PATCHCORD_KNOWN_OAUTH_CLIENTS"), UNUSED("PATCHCORD_CIRCUIT_BREAKER_SECONDS"),
@@ -145,13 +155,26 @@ static bool check_paths(const struct config *config, struct buf *why)
     }
     for (size_t i = 0; i < LENGTH_OF(paths) * LENGTH_OF(taken); i++) {
         const char *path = paths[i % LENGTH_OF(paths)];
-        if (strcmp(path, taken[i / LENGTH_OF(paths)]) != 0 && strncmp(path, "/api/", 5) != 0)
+        if (strcmp(path, taken[i / LENGTH_OF(paths)]) != 0 && strncmp(path, "/api/", 5) != 0 &&
+            strncmp(path, "/files/", 7) != 0)
             continue;
         buf_printf(why, "%s must not be a path that the relay uses itself, as '%s' is",
             path == paths[0] ? "PATCHCORD_MCP_PATH" : "PATCHCORD_BEARER_PATH", path);
         return false;
     }
     return true;
+}
+
+static bool check_attachment_types(const struct config *config, struct buf *why)
+{
+    int len;
+    const char *wrong = media_types_wrong(config->attachment_types, &len);
+    if (wrong)
+        buf_printf(why,
+            "PATCHCORD_ATTACHMENT_ALLOWED_MIME_TYPES must have types like image/png, text/* or */* between commas, "
+            "not '%.*s'",
+            len, wrong);
+    return !wrong;
 }
 
 static bool set_data_dir(struct config *config, struct buf *why)
@@ -201,7 +224,7 @@ bool config_load(struct config *out, struct buf *why)
     out->public_url_is_default = out->public_url == NULL;
     config_set_port(out, (int)out->port);
     if (!check_store(why) || !check_host(out, why) || !check_tls(out, why) || !check_paths(out, why) ||
-        !set_data_dir(out, why)) {
+        !check_attachment_types(out, why) || !set_data_dir(out, why)) {
         config_free(out);
         return false;
     }

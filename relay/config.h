@@ -22,6 +22,8 @@ struct config {
     int64_t presence_write_interval_seconds;
     int64_t rate_limit_per_minute, anon_rate_limit_per_minute, rate_ban_seconds;
     int64_t cleanup_max_age_days, cleanup_interval_hours;
+    int64_t attachment_max_bytes, attachment_quota_bytes, attachment_url_expiry_seconds;
+    char *attachment_types; /* as media_type_allowed reads them */
     char *cleanup_token, *metrics_token;
     char *data_dir; /* never NULL after config_load */
     char *tls_cert, *tls_key;

@@ -4,6 +4,7 @@
 #define RELAY_RELAY_H
 
 struct authenticator;
+struct blob_store;
 struct concurrency;
 struct config;
 struct metrics;
@@ -14,6 +15,7 @@ struct store;
 struct relay {
     const struct config *config;
     struct store *store;
+    struct blob_store *blobs; /* attachments */
     struct parking *parking;
     struct authenticator *auth;
     struct concurrency *streams; /* open event streams by agent's address (auth/concurrency.h) */

@@ -21,7 +21,7 @@ layer relay/tools common relay relay/http relay/store relay/auth relay/blob rela
 layer relay/mcp common relay relay/http relay/store relay/auth relay/tools relay/blob
 layer relay/api common relay relay/http relay/store relay/auth relay/blob
 layer relay/cmd common relay relay/http relay/store relay/auth relay/api relay/mcp relay/tools relay/blob relay/fetch
-layer relay common relay/http relay/store
+layer relay common relay/http relay/store relay/blob
 layer relay/routes.c common relay relay/http relay/auth relay/api relay/mcp
 layer relay/main.c common relay relay/cmd
 RULES

@@ -5,6 +5,7 @@
 
 #include "../../common/clock.h"
 #include "../auth/authenticator.h"
+#include "../blob/blob.h"
 #include "../config.h"
 #include "../notify.h"
 #include "../relay.h"
@@ -61,6 +62,7 @@ enum verdict api_cleanup(struct exchange *ex)
         return VERDICT_DONE;
     }
     struct store_cleanup_result result = {0};
+    struct blob_cleanup_result files = {0};
     if (store_cleanup(relay->store, days * MS_PER_DAY, relay->config->active_window_seconds * MS_PER_SECOND,
             dry_run, &result) != STORE_DONE) {
         answer_problem(ex, 500, "The store failed. Nothing was done; try again.");
@@ -73,7 +75,7 @@ enum verdict api_cleanup(struct exchange *ex)
     json_add_int(body, "max_age_days", days);
     json_add_int(body, "messages", result.expired);
     json_add_int(body, "registry_marked_offline", result.offline);
-    json_add_int(body, "attachments", 0); /* this version stores none */
+    json_add_int(body, "attachments", files.removed);
     store_cleanup_result_free(&result);
     json_body_answer(ex, 200, body);
     return VERDICT_DONE;

@@ -5,15 +5,17 @@
 #include <unistd.h>
 
 #include "../../common/alloc.h"
+#include "../blob/blob.h"
 #include "../store/data_folder.h"
 #include "command.h"
 #include "folder.h"
 
-/* The store's own files: the database is copied by the store itself, its journal and lock are not for
- * copying. */
-static bool is_store_file(const char *name)
+/* What is not for copying: the store's own files (the store itself copies the database), the lock, and
+ * uploads under way. */
+static bool is_not_copied(const char *name)
 {
-    return strncmp(name, DATABASE_FILE, strlen(DATABASE_FILE)) == 0 || strcmp(name, LOCK_FILE) == 0;
+    return strncmp(name, DATABASE_FILE, strlen(DATABASE_FILE)) == 0 || strcmp(name, LOCK_FILE) == 0 ||
+           strcmp(name, BLOB_INCOMING_FOLDER) == 0;
 }
 
 static bool is_lock(const char *name)
@@ -29,7 +31,7 @@ static bool back_up(struct store *store, const char *data_dir, const char *folde
         buf_printf(why, "%s is in the data folder %s: a backup belongs elsewhere", folder, data_dir);
         return false;
     }
-    if (store_backup(store, folder, why) && folder_copy(data_dir, folder, is_store_file, why))
+    if (store_backup(store, folder, why) && folder_copy(data_dir, folder, is_not_copied, why))
         return true;
     folder_empty(folder, NULL);
     return false;

@@ -3,16 +3,35 @@
 #include <stdlib.h>
 
 #include "../../common/clock.h"
+#include "../blob/blob.h"
 #include "command.h"
 
-static int print(const struct store_cleanup_result *result, bool dry_run)
+static int print(
+    const struct store_cleanup_result *result, const struct blob_cleanup_result *files, bool dry_run)
 {
     const int written =
         printf("%s%lld messages expired, %lld senders' notices, %lld old rows removed, %lld agents marked "
-               "offline\n",
+               "offline, %lld attachments removed\n",
             dry_run ? "would be: " : "", (long long)result->expired, (long long)result->notices,
-            (long long)result->deleted, (long long)result->offline);
+            (long long)result->deleted, (long long)result->offline,
+            (long long)(files->removed + files->abandoned));
     return written < 0 || fflush(stdout) != 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* Beside a relay that serves the same folder. False: one line was printed. */
+static bool clean_files(const struct config *config, bool dry_run, struct blob_cleanup_result *result)
+{
+    const struct blob_options options = {.data_dir = config->data_dir};
+    struct buf why = {0};
+    struct blob_store *blobs = blob_open_files(&options, &why);
+    const bool done =
+        blobs && blob_cleanup(blobs, config->cleanup_max_age_days * MS_PER_DAY, dry_run, result) == BLOB_DONE;
+    if (!done)
+        (void)command_fail(
+            "attachments were not removed: %s", blobs ? "the file store failed" : buf_text(&why));
+    blob_close(blobs);
+    buf_free(&why);
+    return done;
 }
 
 static int run(const struct command_line *line)
@@ -23,10 +42,11 @@ static int run(const struct command_line *line)
         return EXIT_FAILURE;
     const bool dry_run = command_value(line, "dry-run") != NULL;
     struct store_cleanup_result result = {0};
+    struct blob_cleanup_result files = {0};
     int code;
     if (store_cleanup(store, config.cleanup_max_age_days * MS_PER_DAY,
             config.active_window_seconds * MS_PER_SECOND, dry_run, &result) == STORE_DONE)
-        code = print(&result, dry_run);
+        code = clean_files(&config, dry_run, &files) ? print(&result, &files, dry_run) : EXIT_FAILURE;
     else
         code = command_fail("the store failed, nothing was changed");
     store_cleanup_result_free(&result);

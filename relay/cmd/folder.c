@@ -72,7 +72,7 @@ static bool copy_file(const char *from, const char *to, struct buf *why)
 {
     const int in = open(from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (in < 0)
-        return fail(why, "read", from);
+        return errno == ENOENT || fail(why, "read", from);
     const int out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     bool fine = out >= 0 && copy_bytes(in, out);
     if (!fine)
@@ -93,12 +93,15 @@ static bool sync_folder(const char *path)
     return fine;
 }
 
-/* The one recursion here goes as deep as the folders do. */
+static bool copy_inner(const char *from, const char *to, bool (*ignore)(const char *name), struct buf *why);
+
+/* The one recursion here goes as deep as the folders do. What was removed since the folder was read is
+ * passed over. */
 static bool copy_entry(const char *from, const char *to, struct buf *why)
 {
     struct stat st;
     if (lstat(from, &st) != 0)
-        return fail(why, "read", from);
+        return errno == ENOENT || fail(why, "read", from);
     if (S_ISREG(st.st_mode))
         return copy_file(from, to, why);
     if (!S_ISDIR(st.st_mode)) {
@@ -107,14 +110,14 @@ static bool copy_entry(const char *from, const char *to, struct buf *why)
     }
     if (mkdir(to, 0700) != 0)
         return fail(why, "create", to);
-    return folder_copy(from, to, NULL, why);
+    return copy_inner(from, to, NULL, why);
 }
 
-bool folder_copy(const char *from, const char *to, bool (*ignore)(const char *name), struct buf *why)
+static bool copy_inner(const char *from, const char *to, bool (*ignore)(const char *name), struct buf *why)
 {
     DIR *dir = opendir(from);
     if (!dir)
-        return fail(why, "read", from);
+        return errno == ENOENT || fail(why, "read", from);
     bool fine = true;
     const struct dirent *entry;
     while (fine && (entry = next_entry(dir, ignore))) {
@@ -127,6 +130,13 @@ bool folder_copy(const char *from, const char *to, bool (*ignore)(const char *na
         fine = fail(why, "read", from);
     (void)closedir(dir);
     return fine && (sync_folder(to) || fail(why, "write", to));
+}
+
+bool folder_copy(const char *from, const char *to, bool (*ignore)(const char *name), struct buf *why)
+{
+    if (access(from, R_OK | X_OK) != 0)
+        return fail(why, "read", from);
+    return copy_inner(from, to, ignore, why);
 }
 
 /* ---- removing ---- */

@@ -8,6 +8,7 @@
 #include "../../common/alloc.h"
 #include "../../common/clock.h"
 #include "../../common/log.h"
+#include "../blob/blob.h"
 #include "../config.h"
 #include "../notify.h"
 #include "../relay.h"
@@ -20,6 +21,17 @@ struct janitor {
     pthread_cond_t stopped;
     bool stop; /* under lock */
 };
+
+static void clean_files(const struct relay *relay)
+{
+    struct blob_cleanup_result result;
+    if (blob_cleanup(relay->blobs, relay->config->cleanup_max_age_days * MS_PER_DAY, false, &result) ==
+        BLOB_DONE)
+        log_info("cleanup_files", LOG_INT("removed", result.removed), LOG_INT("abandoned", result.abandoned),
+            LOG_INT("bytes", result.bytes));
+    else
+        log_error("cleanup_failed");
+}
 
 static void clean_up(const struct relay *relay)
 {
@@ -35,6 +47,7 @@ static void clean_up(const struct relay *relay)
         log_error("cleanup_failed");
     }
     store_cleanup_result_free(&result);
+    clean_files(relay);
 }
 
 /* True where the time has passed; false where the janitor is to stop. */

@@ -12,6 +12,7 @@
 #include "../../common/mcp.h"
 #include "../auth/authenticator.h"
 #include "../auth/concurrency.h"
+#include "../blob/blob.h"
 #include "../http/server.h"
 #include "../metrics.h"
 #include "../relay.h"
@@ -129,6 +130,21 @@ static bool open_server(struct serving *s, struct buf *why)
     return true;
 }
 
+/* After the server, whose port a default public URL has. */
+static bool open_blobs(struct serving *s, struct buf *why)
+{
+    const struct blob_options options = {
+        .data_dir = s->config.data_dir,
+        .public_url = s->config.public_url,
+        .max_bytes = s->config.attachment_max_bytes,
+        .quota_bytes = s->config.attachment_quota_bytes,
+        .download_url_ms = s->config.attachment_url_expiry_seconds * MS_PER_SECOND,
+        .is_serving = true,
+    };
+    s->relay.blobs = blob_open_files(&options, why);
+    return s->relay.blobs != NULL;
+}
+
 static bool open_authenticator(struct serving *s, struct buf *why)
 {
     const struct authenticator_options options = {
@@ -159,6 +175,7 @@ static void close_all(struct serving *s)
     set_up(s, false);
     janitor_stop(s->janitor);
     http_server_free(s->server);
+    blob_close(s->relay.blobs);
     if (s->relay.store)
         store_close(s->relay.store);
     authenticator_free(s->relay.auth);
@@ -181,7 +198,8 @@ static int run(const struct command_line *line)
     pthread_mutex_init(&s.lock, NULL);
     struct buf why = {0};
     int code = EXIT_FAILURE;
-    if (open_store(&s, &why) && open_server(&s, &why) && open_authenticator(&s, &why)) {
+    if (open_store(&s, &why) && open_server(&s, &why) && open_blobs(&s, &why) &&
+        open_authenticator(&s, &why)) {
         set_up(&s, true);
         s.janitor = janitor_start(&s.relay);
         log_listening(&s);

@@ -23,6 +23,7 @@
 enum {
     BODY_BYTES_A_SECOND = 16 * 1024, /* each gives body and answer a second more */
     SEND_TIMEOUT_MS = 60 * 1000,     /* for an answer, longer by its size */
+    SINK_BLOCK = 64 * 1024,          /* of a streamed body, that a worker takes at a time */
     STREAM_BLOCK = 4 * 1024,         /* of a stream, at a time */
     KERNEL_CLOCK_MS = 20,            /* how exactly the kernel knows when data came */
 };
@@ -113,6 +114,13 @@ static bool header_is_late(const struct connection *c)
     return clock_mono_ms() - (int64_t)info.tcpi_last_data_recv > c->idle_since_ms + KERNEL_CLOCK_MS;
 }
 
+/* When the body has to be complete. */
+static int64_t body_until(const struct request *r)
+{
+    return r->ex.began_ms + r->server->limits.body_timeout_ms +
+           (int64_t)(r->received / BODY_BYTES_A_SECOND) * MS_PER_SECOND;
+}
+
 /* The time of the present phase is over. */
 static void connection_timer(void *owner)
 {
@@ -123,8 +131,7 @@ static void connection_timer(void *owner)
         return;
     }
     if (r && r->begun && r->phase == PHASE_RECEIVING) {
-        int64_t until = r->ex.began_ms + c->server->limits.body_timeout_ms +
-                        (int64_t)(r->body_counted / BODY_BYTES_A_SECOND) * MS_PER_SECOND;
+        int64_t until = body_until(r);
         if (clock_mono_ms() < until) {
             timer_arm(&c->server->timers, &c->timer, until);
             return;
@@ -241,7 +248,7 @@ void connection_limit_sending(struct connection *c, size_t len)
 static enum MHD_Result send_answer(struct request *r)
 {
     struct connection *c = r->connection;
-    size_t len = r->ex.answer.len;
+    size_t len = r->ex.file.is_set ? (size_t)r->ex.file.len : r->ex.answer.len;
     struct MHD_Response *response = response_new(r); /* takes the answer */
     r->phase = PHASE_SENDING;
     if (!r->streams)
@@ -287,9 +294,13 @@ static bool admit(struct request *r, int64_t body_len)
     struct http_server *s = r->server;
     struct exchange *ex = &r->ex;
     struct buf allow = {0};
+    bool wanted = true;
+    ex->body_announced = body_len == FRAMING_CHUNKED ? -1 : body_len;
     ex->route = route_find(s->options.routes, ex->method, ex->path, &allow);
     if (!ex->route) {
         refuse_route(ex, &allow);
+    } else if (ex->route->sink) {
+        wanted = ex->route->sink->admit(ex);
     } else if (body_len > 0 && (uint64_t)body_len > ex->route->max_body) {
         refuse_length(ex);
     } else if (body_len > 0 && s->body_bytes + (size_t)body_len > s->limits.bodies_max) {
@@ -297,7 +308,7 @@ static bool admit(struct request *r, int64_t body_len)
         exchange_error(ex, 503, "busy", no_room);
     }
     buf_free(&allow);
-    return ex->status == 0;
+    return wanted && ex->status == 0;
 }
 
 /* The header is complete: what is refused is refused before the body comes. */
@@ -344,35 +355,61 @@ static void send_past_library(struct connection *c, const struct buf *text)
         log_debug("refusal not sent", LOG_STR("peer", c->peer));
 }
 
-/* A chunked body turned out too long: answers, and has the connection closed. */
-static enum MHD_Result cut_off(
-    struct request *r, int status, const char *reason, const char *code, const char *message)
+/* Before the body is complete. The connection has to close behind it. */
+static void answer_past_library(struct request *r)
 {
     struct exchange *ex = &r->ex;
     const char *version = r->server->server_header;
-    exchange_error(ex, status, code, message);
     request_announce(r);
 
     struct buf text = {0};
     buf_printf(&text,
         "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\nConnection: close\r\n"
         "X-Request-Id: %s\r\nServer: %s\r\nX-Patchcord-Version: %s\r\n\r\n%s",
-        status, reason, ex->answer.len, ex->id, version, version, buf_text(&ex->answer));
+        ex->status, MHD_get_reason_phrase_for((unsigned)ex->status), ex->answer.len, ex->id, version, version,
+        buf_text(&ex->answer));
     send_past_library(r->connection, &text);
     buf_free(&text);
+}
+
+/* A chunked body turned out too long: answers, and has the connection closed. */
+static enum MHD_Result cut_off(struct request *r, int status, const char *code, const char *message)
+{
+    exchange_error(&r->ex, status, code, message);
+    answer_past_library(r);
     return MHD_NO;
+}
+
+/* What has come of a streamed body goes to a worker, block by block; nothing is read meanwhile. */
+static enum MHD_Result receive_streamed(struct request *r, const char *upload, size_t *upload_len)
+{
+    struct connection *c = r->connection;
+    buf_append(&r->ex.body, upload, *upload_len);
+    r->received += *upload_len;
+    r->body_counted += *upload_len;
+    r->server->body_bytes += *upload_len;
+    *upload_len = 0;
+    if (r->ex.body.len < SINK_BLOCK)
+        return MHD_YES;
+    MHD_suspend_connection(c->mhd);
+    c->suspended = true;
+    timer_cancel(&r->server->timers, &c->timer);
+    request_take_body(r);
+    return MHD_YES;
 }
 
 static enum MHD_Result receive(struct request *r, const char *upload, size_t *upload_len)
 {
     struct http_server *s = r->server;
     struct exchange *ex = &r->ex;
+    if (ex->route->sink)
+        return receive_streamed(r, upload, upload_len);
     if (*upload_len > ex->route->max_body - ex->body.len)
-        return cut_off(
-            r, 413, "Content Too Large", "payload_too_large", "The body is longer than this path takes.");
+        return cut_off(r, 413, "payload_too_large", "The body is longer than this path takes.");
     if (s->body_bytes + *upload_len > s->limits.bodies_max)
-        return cut_off(r, 503, "Service Unavailable", "busy", no_room);
+        return cut_off(r, 503, "busy", no_room);
     buf_append(&ex->body, upload, *upload_len);
+    r->received += *upload_len;
     r->body_counted += *upload_len;
     s->body_bytes += *upload_len;
     *upload_len = 0;
@@ -386,6 +423,8 @@ enum MHD_Result connection_handle(void *cls, struct MHD_Connection *mhd, const c
     struct request *r = *context;
     if (!r || r->connection->abandoned)
         return MHD_NO;
+    if (r->connection->suspended)
+        return MHD_YES; /* the library goes on with what it has read; that stays with it until we resume */
     if (!r->begun)
         return begin(r, method, version);
     if (*upload_len > 0)
@@ -438,6 +477,10 @@ static struct MHD_Response *response_new(struct request *r)
     if (r->streams) {
         r->stream_started = true;
         response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, stream_read, r, NULL);
+    } else if (ex->file.is_set) {
+        ex->file.is_set = false; /* the library closes it */
+        response = MHD_create_response_from_fd_at_offset64(
+            (uint64_t)ex->file.len, ex->file.fd, (uint64_t)ex->file.at);
     } else {
         size_t len = ex->answer.len;
         response = MHD_create_response_from_buffer(len, buf_take(&ex->answer), MHD_RESPMEM_MUST_FREE);
@@ -471,6 +514,23 @@ void connection_abandon(struct connection *c)
     c->abandoned = true;
     c->server->run_daemon = true;
     shutdown(c->fd, SHUT_RDWR);
+    resume(c);
+}
+
+void connection_receive_on(struct connection *c)
+{
+    timer_arm(&c->server->timers, &c->timer, body_until(c->request));
+    c->server->run_daemon = true;
+    resume(c);
+}
+
+void connection_cut_off(struct connection *c)
+{
+    answer_past_library(c->request);
+    /* The next bytes that come end it; where none come, the timer does. */
+    c->abandoned = true;
+    timer_arm(&c->server->timers, &c->timer, clock_mono_ms() + LINGER_MS);
+    c->server->run_daemon = true;
     resume(c);
 }
 

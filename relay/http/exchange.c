@@ -53,6 +53,13 @@ void exchange_answer(struct exchange *ex, int status, const char *content_type, 
     buf_append(&ex->answer, body, len);
 }
 
+void exchange_answer_file(struct exchange *ex, int status, int fd, int64_t at, int64_t len)
+{
+    ex->status = status;
+    ex->content_type = NULL;
+    ex->file = (struct file_answer){.is_set = true, .fd = fd, .at = at, .len = len};
+}
+
 void exchange_error(struct exchange *ex, int status, const char *code, const char *message)
 {
     struct json_object *error = json_new_object();

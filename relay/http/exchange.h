@@ -33,6 +33,13 @@ struct http_field {
     char *name, *value;
 };
 
+/* Bytes of a file that are sent as they are. */
+struct file_answer {
+    bool is_set;
+    int fd; /* owned */
+    int64_t at, len;
+};
+
 /* Where and until when an exchange waits. */
 struct wait {
     char *key;         /* of parking.h; owned by the exchange (set with exchange_wait) */
@@ -51,6 +58,7 @@ struct exchange {
     struct http_field *query; /* decoded */
     size_t query_count;
     struct buf body;
+    int64_t body_announced; /* bytes of the body, 0 for none; -1 where it comes without a length */
     char peer[INET6_ADDRSTRLEN]; /* the connection's other end */
     bool peer_is_loopback;
     const struct route *route;
@@ -62,6 +70,7 @@ struct exchange {
     struct http_field *answer_headers;
     size_t answer_headers_count;
     struct buf answer;
+    struct file_answer file; /* in place of answer; see exchange_answer_file */
 
     /* waiting */
     enum wake wake;
@@ -76,12 +85,24 @@ struct exchange {
 
 typedef enum verdict handler_fn(struct exchange *ex);
 
+/* For bodies that are not gathered in memory. */
+struct body_sink {
+    /* On the loop's thread, when the header is complete, so it must not block: whether the body is wanted.
+     * False: it has answered. */
+    bool (*admit)(struct exchange *ex);
+    /* On a worker, each time some of the body is in ex->body (what comes last is left to the route's
+     * handler). False: it has answered, the rest is not wanted, and the connection closes. Where the body
+     * breaks off, settle is called if one was set. */
+    bool (*receive)(struct exchange *ex);
+};
+
 struct route {
     const char *method; /* NULL: any */
     const char *path;   /* ends in '/' + '*': every path below */
     const char *name;   /* its label in metrics */
     size_t max_body;    /* bytes; a longer body is 413 before the handler runs */
     handler_fn *handle;
+    const struct body_sink *sink; /* NULL: the body is gathered, up to max_body (which does not count here) */
 };
 
 /* A header's value (names ignore case), or NULL. Borrowed. */
@@ -93,6 +114,8 @@ const char *exchange_query(const struct exchange *ex, const char *name);
 void exchange_add_header(struct exchange *ex, const char *name, const char *value);
 /* Fills in status and a body (copied). */
 void exchange_answer(struct exchange *ex, int status, const char *content_type, const char *body, size_t len);
+/* Fills in status and, as the body, len bytes of a file from at on. Takes the descriptor over. */
+void exchange_answer_file(struct exchange *ex, int status, int fd, int64_t at, int64_t len);
 /* {"error": code, "message": text}; message may be NULL. */
 void exchange_error(struct exchange *ex, int status, const char *code, const char *message);
 

@@ -44,6 +44,7 @@ struct connection {
 
 enum phase {
     PHASE_RECEIVING, /* libmicrohttpd is at it; no handler ran */
+    PHASE_TAKING,    /* of a streamed body: a worker takes what has come, nobody else touches exchange */
     PHASE_HELD,      /* complete; waits until the connection's previous request has settled */
     PHASE_WORKING,   /* a worker has it: nobody else touches exchange */
     PHASE_PARKED,
@@ -62,6 +63,8 @@ struct request {
     bool is_refused; /* answered without a handler */
     int64_t began_us;
     size_t body_counted; /* of server->body_bytes */
+    size_t received;     /* of the body so far */
+    bool is_wanted;      /* what the sink's receive returned */
 
     struct job job;
     enum verdict verdict; /* what the handler returned */
@@ -135,10 +138,17 @@ void connection_limit_sending(struct connection *c, size_t len);
 /* Ends the connection, whatever its request is doing. As above. */
 void connection_abandon(struct connection *c);
 
+/* A worker took what had come of the body: the rest is to come. */
+void connection_receive_on(struct connection *c);
+/* A worker has answered before the body was complete: the answer goes out, and the connection ends. */
+void connection_cut_off(struct connection *c);
+
 /* request.c: the life of a request between its last byte and its settlement. */
 struct request *request_new(struct connection *c, const char *target);
 /* Sends it to a worker, after the connection's previous request has settled. */
 void request_dispatch(struct request *r);
+/* Hands what has come of the body to a worker. */
+void request_take_body(struct request *r);
 /* A worker is done with it. */
 void request_returned(struct request *r);
 /* The connection saw the client go, while the request may be parked. */

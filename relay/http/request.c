@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "../../common/alloc.h"
 #include "../../common/clock.h"
@@ -26,6 +27,8 @@ static void request_work(void *owner)
     struct request *r = owner;
     if (r->phase == PHASE_SETTLING)
         r->ex.settle(&r->ex, r->how);
+    else if (r->phase == PHASE_TAKING)
+        r->is_wanted = r->ex.route->sink->receive(&r->ex);
     else
         r->verdict = r->ex.route->handle(&r->ex);
 
@@ -88,6 +91,8 @@ void request_release(struct request *r)
     fields_free(ex->answer_headers, ex->answer_headers_count);
     buf_wipe(&ex->body);
     buf_free(&ex->answer);
+    if (ex->file.is_set)
+        (void)close(ex->file.fd);
     buf_free(&r->stream);
     free(ex->wait.key);
     free(r);
@@ -112,6 +117,12 @@ void request_dispatch(struct request *r)
         delivery_hurry(before->delivery);
     if (!r->connection->settling)
         work_on(r, WAKE_START);
+}
+
+void request_take_body(struct request *r)
+{
+    r->phase = PHASE_TAKING;
+    workers_push(r->server->workers, &r->job);
 }
 
 /* ---- parking ---- */
@@ -254,6 +265,20 @@ static void handler_returned(struct request *r)
     }
 }
 
+static void body_taken(struct request *r)
+{
+    r->server->body_bytes -= r->body_counted;
+    r->body_counted = 0;
+    buf_reset(&r->ex.body);
+    r->phase = PHASE_RECEIVING;
+    if (!r->connection)
+        request_settle(r, SETTLED_LOST);
+    else if (r->is_wanted)
+        connection_receive_on(r->connection);
+    else
+        connection_cut_off(r->connection);
+}
+
 static void settled(struct request *r)
 {
     struct connection *c = r->held_up;
@@ -269,6 +294,8 @@ void request_returned(struct request *r)
 {
     if (r->phase == PHASE_SETTLING)
         settled(r);
+    else if (r->phase == PHASE_TAKING)
+        body_taken(r);
     else
         handler_returned(r);
 }
@@ -299,7 +326,7 @@ void request_sent(struct request *r, bool complete)
     c->linger = true;
     c->idle_since_ms = clock_mono_ms();
     timer_cancel(&r->server->timers, &c->timer);
-    if (r->phase == PHASE_WORKING)
+    if (r->phase == PHASE_WORKING || r->phase == PHASE_TAKING)
         return; /* settles when the worker is done */
     unpark(r);
     if (!r->ex.settle) {

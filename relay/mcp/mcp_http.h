@@ -7,8 +7,8 @@
 
 #include "../http/exchange.h"
 
-/* The longest body that the endpoint takes: 50,000 code points, each written as an escaped surrogate pair,
- * and room. */
+/* The longest body that the endpoint takes beside an attachment in base64: 50,000 code points, each written
+ * as an escaped surrogate pair, and room. */
 enum { MCP_HTTP_MAX_BODY = 1024 * 1024 };
 
 /* POST at the path where OAuth clients find the way to a token (PATCHCORD_MCP_PATH). */

@@ -18,6 +18,9 @@ const struct tool tools[] = {
     {"wait_for_message", tool_wait_for_message},
     {"unsend_message", tool_unsend_message},
     {"recall", tool_recall},
+    {"upload_attachment", tool_upload_attachment},
+    {"get_attachment", tool_get_attachment},
+    {"attachment", tool_older_attachment},
     {NULL, NULL},
 };
 

@@ -147,18 +147,18 @@ static enum verdict handle_stream(struct exchange *ex)
 }
 
 static const struct route routes[] = {
-    {"GET", "/hello", "hello", 0, handle_hello},
-    {"POST", "/echo", "echo", 1000, handle_echo},
-    {"PUT", "/echo", "echo", 4 * 1024 * 1024, handle_echo},
-    {"GET", "/nothing", "nothing", 0, handle_nothing},
-    {"GET", "/big", "big", 0, handle_big},
-    {"GET", "/slow", "slow", 0, handle_slow},
-    {"GET", "/settle", "settle", 0, handle_settle},
-    {"GET", "/count", "count", 0, handle_count},
-    {"GET", "/wait", "wait", 0, handle_wait},
-    {"GET", "/stubborn", "stubborn", 0, handle_stubborn},
-    {"GET", "/stream", "stream", 0, handle_stream},
-    {"GET", "/files/*", "files", 0, handle_hello},
+    {"GET", "/hello", "hello", 0, handle_hello, NULL},
+    {"POST", "/echo", "echo", 1000, handle_echo, NULL},
+    {"PUT", "/echo", "echo", 4 * 1024 * 1024, handle_echo, NULL},
+    {"GET", "/nothing", "nothing", 0, handle_nothing, NULL},
+    {"GET", "/big", "big", 0, handle_big, NULL},
+    {"GET", "/slow", "slow", 0, handle_slow, NULL},
+    {"GET", "/settle", "settle", 0, handle_settle, NULL},
+    {"GET", "/count", "count", 0, handle_count, NULL},
+    {"GET", "/wait", "wait", 0, handle_wait, NULL},
+    {"GET", "/stubborn", "stubborn", 0, handle_stubborn, NULL},
+    {"GET", "/stream", "stream", 0, handle_stream, NULL},
+    {"GET", "/files/*", "files", 0, handle_hello, NULL},
     {0},
 };
 
