@@ -122,12 +122,12 @@ static enum verdict handle(struct exchange *ex)
 }
 
 static const struct route table[] = {
-    {"GET", "/a", "a", 0, handle},
-    {"POST", "/a", "a_post", 0, handle},
-    {NULL, "/any", "any", 0, handle},
-    {"HEAD", "/head", "head", 0, handle},
-    {"GET", "/head", "head_get", 0, handle},
-    {"GET", "/files/*", "files", 0, handle},
+    {"GET", "/a", "a", 0, handle, NULL},
+    {"POST", "/a", "a_post", 0, handle, NULL},
+    {NULL, "/any", "any", 0, handle, NULL},
+    {"HEAD", "/head", "head", 0, handle, NULL},
+    {"GET", "/head", "head_get", 0, handle, NULL},
+    {"GET", "/files/*", "files", 0, handle, NULL},
     {0},
 };
 
