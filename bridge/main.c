@@ -16,6 +16,8 @@ static const struct command *const commands[] = {
     &command_unsend,
     &command_agents,
     &command_tail,
+    &command_upload,
+    &command_download,
 };
 
 static void print_overview(FILE *to)

@@ -68,6 +68,22 @@ static void reply_stopped(struct relay_reply *reply)
         (struct relay_reply){.outcome = RELAY_STOPPED, .problem = xstrdup("stopped"), .retry_after_s = -1};
 }
 
+struct relay_link *relay_client_link(struct relay_client *client)
+{
+    return client->link;
+}
+
+bool relay_client_await(
+    struct relay_client *client, const bool *done, void (*each_turn)(void *arg), void *arg)
+{
+    while (!*done && !stopped(client)) {
+        turn(client);
+        if (each_turn && !*done)
+            each_turn(arg);
+    }
+    return *done;
+}
+
 /* ---- tools ---- */
 
 struct waiting {
@@ -88,10 +104,9 @@ void relay_client_call(struct relay_client *client, const char *tool, struct jso
 {
     struct waiting waiting = {0};
     struct relay_call *call = relay_link_call(client->link, tool, args, meta, on_reply, &waiting);
-    while (!waiting.done && !stopped(client))
-        turn(client);
+    bool answered = relay_client_await(client, &waiting.done, NULL, NULL);
     *reply = waiting.reply;
-    if (waiting.done)
+    if (answered)
         return;
     relay_call_cancel(call);
     reply_stopped(reply);
@@ -181,10 +196,9 @@ void relay_client_stream(struct relay_client *client, const char *path, const ch
                                                                .arg = &streaming});
     free(resume);
     free(url);
-    while (!streaming.done && !stopped(client))
-        turn(client);
+    bool ended = relay_client_await(client, &streaming.done, NULL, NULL);
     *reply = streaming.reply;
-    if (streaming.done)
+    if (ended)
         return;
     transfer_abort(transfer);
     reply_stopped(reply);

@@ -22,6 +22,12 @@ void relay_client_free(struct relay_client *client);
 void relay_client_call(struct relay_client *client, const char *tool, struct json_object *args,
     struct json_object *meta, struct relay_reply *reply);
 
+/* For calls of other kinds over the same link (file_call.h): works until one of them has set *done, and calls
+ * each_turn (NULL: nothing) now and then. False: stopped first. */
+MUST_CHECK bool relay_client_await(
+    struct relay_client *client, const bool *done, void (*each_turn)(void *arg), void *arg);
+struct relay_link *relay_client_link(struct relay_client *client);
+
 /* Acknowledges what reply offered, after its reader has it (nothing offered: true at once). False: why has
  * one line. */
 MUST_CHECK bool relay_client_ack(
