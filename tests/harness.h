@@ -117,8 +117,8 @@ const char *mcp_result_text(struct json_object *answer, bool *is_error);
 char *tool_ok(const struct relay_process *relay, const char *token, const char *tool, const char *args);
 void tool_says(const struct relay_process *relay, const char *token, const char *tool, const char *args,
     const char *wanted);
-/* The same, again and again until it does: for what follows a call that the relay itself acknowledges, once its
- * answer has arrived. */
+/* The same, again and again until it does: for what follows a call that the relay itself acknowledges, once
+ * its answer has arrived. */
 void tool_soon_says(const struct relay_process *relay, const char *token, const char *tool, const char *args,
     const char *wanted);
 /* For one that has to fail as a tool, saying so. */
@@ -153,6 +153,9 @@ struct bridge_process {
  * without). */
 struct bridge_process *bridge_start(
     const struct relay_process *relay, const char *token, const char *const env[]);
+/* The same with more arguments (NULL-ended) behind `patchcord mcp`. */
+struct bridge_process *bridge_start_with(
+    const struct relay_process *relay, const char *token, const char *const env[], const char *const args[]);
 void bridge_send_line(struct bridge_process *bridge, const char *line);
 /* The next line as JSON (first those that bridge_call_end kept), or NULL after timeout_ms and at its end. A
  * line that is no JSON fails the test. The caller puts it. */

@@ -14,7 +14,7 @@
 #include "../common/json.h"
 #include "harness_process.h"
 
-enum { TOOL_TIMEOUT_MS = 60 * 1000 };
+enum { TOOL_TIMEOUT_MS = 60 * 1000, ARGS_MAX = 8 };
 
 struct bridge_entry {
     struct bridge_process bridge; /* first: what tests hold is a pointer to it */
@@ -25,6 +25,18 @@ static LIST_HEAD(, bridge_entry) bridges = LIST_HEAD_INITIALIZER(bridges);
 struct bridge_process *bridge_start(
     const struct relay_process *relay, const char *token, const char *const env[])
 {
+    return bridge_start_with(relay, token, env, (const char *const[]){NULL});
+}
+
+struct bridge_process *bridge_start_with(
+    const struct relay_process *relay, const char *token, const char *const env[], const char *const args[])
+{
+    const char *argv[ARGS_MAX + 3] = {"patchcord", "mcp"};
+    for (size_t i = 0; args[i]; i++) {
+        if (i == ARGS_MAX)
+            harness_fail("more than %d arguments for a bridge", ARGS_MAX);
+        argv[i + 2] = args[i];
+    }
     int in[2], out[2];
     if (pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0)
         harness_fail("pipe: %s", strerror(errno));
@@ -33,7 +45,7 @@ struct bridge_process *bridge_start(
     char *url = xasprintf(relay ? "PATCHCORD_URL=%s" : "PATCHCORD_URL", relay ? relay->url : "");
     char *bearer = xasprintf(token ? "PATCHCORD_TOKEN=%s" : "PATCHCORD_TOKEN", token ? token : "");
     int log = process_log_open(&entry->bridge.log_path);
-    struct process_options options = {.argv = (const char *const[]){"patchcord", "mcp", NULL},
+    struct process_options options = {.argv = argv,
         .env = {(const char *const[]){url, bearer, NULL}, env},
         .in = in[0],
         .out = out[1],
