@@ -15,6 +15,7 @@
 /* Where hashed certificates lie: reading one of them takes microseconds, the whole bundle 30 ms. */
 #define CERTIFICATE_FOLDER "/etc/ssl/certs"
 
+enum { EXPECT_FROM_BYTES = 1024 * 1024 };
 enum { POLL_FDS_MAX = 8, IDLE_CONNECTIONS = 8, KEEPALIVE_S = 20, HTTP_OK = 200 };
 
 struct transfer {
@@ -226,8 +227,8 @@ struct transfer *transfer_start(struct transfers *all, const struct transfer_req
     }
     if (request->token)
         add_token(transfer, request->token);
-    /* An empty value keeps curl from asking for 100-continue; a file is worth it. */
-    if (!request->give)
+    /* An empty value keeps curl from asking for 100-continue, which a large file is worth. */
+    if (!request->give || request->give_size < EXPECT_FROM_BYTES)
         add_header(transfer, "Expect:");
     for (const char *const *header = request->headers; *header; header++)
         add_header(transfer, *header);

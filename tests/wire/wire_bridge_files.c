@@ -359,7 +359,7 @@ static const struct {
     {".git/config", "hidden"},
     {".git/hooks/pre-commit", "hidden"},
     {".claude/settings.json", "hidden"},
-    {"git/hooks/pre-commit", "hidden"},
+    {"git/hooks", "hidden"},
     {"/etc/passwd", "only files of the project"},
     {"/etc/cron.d/x", "only files of the project"},
     {"/dev/zero", "only files of the project"},
@@ -379,6 +379,7 @@ static const struct {
     const char *path, *up, *down;
 } also_hostile[] = {
     {"env", "hidden", "is there already"},
+    {"git/hooks/pre-commit", "No such file", "hidden"},
     {"out", "leads out", "is there already"},
     {"device", "leads out", "is there already"},
     {"fifo", "no regular file", "is there already"},
@@ -437,7 +438,7 @@ START_TEST(home_is_no_project_unless_the_person_says_so)
     expect_text_in(elsewhere, "copy.txt", "text");
     free(args);
     args = xasprintf("{\"local_path\":\"%s/file.txt\"}", back_folder);
-    fails(bridge, "upload_attachment", args, "only files of the project");
+    fails(bridge, "upload_attachment", args, "is no project's folder");
     free(args);
     free(path);
     free(home);
@@ -521,7 +522,7 @@ START_TEST(neither_token_nor_local_names_go_where_they_do_not_belong)
     ck_assert_ptr_null(strcasestr(get->headers, "Authorization"));
     ck_assert_ptr_null(strcasestr(get->headers, "pc_secret"));
     static const char *const forwarded[] = {
-        "{\"filename\":\"file\",\"mime_type\":\"\"}", "{\"path\":\"shop/a/1_x\"}"};
+        "{\"filename\":\"file\",\"mime_type\":\"\"}", "{\"path\":\"shop\\/a\\/1_x\"}"};
     for (int i = 0; i < 2; i++) {
         struct json_object *body = peer_request(peer, MCP, i + 1)->body;
         ck_assert_int_eq(json_get_object(body, "params", &params), JSON_FIELD_FOUND);
