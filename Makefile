@@ -121,6 +121,13 @@ $(BUILD)/tests/wire/%: $(BUILD)/obj/tests/wire/%.o $(HARNESS) $(COMMON_LIB)
 	@mkdir -p $(@D)
 	@echo '  LD  $@'
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(RELAY_LIBS) $(CHECK_LIBS)
+# Preloaded into the programs under test, whatever they are built with.
+FAULTS := $(BUILD)/tests/faults/faults.so
+$(FAULTS): tests/faults/faults.c tests/faults/faults.h
+	@mkdir -p $(@D)
+	@echo '  LD  $@'
+	$(Q)$(CC) $(CSTD) $(OPT) $(WARN) -fPIC -shared -o $@ $< -ldl
+$(WIRE_TESTS): | $(FAULTS)
 $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(HARNESS) $(RELAY_LIB) $(BRIDGE_LIB) $(COMMON_LIB)
 	@mkdir -p $(@D)
 	@echo '  LD  $@'

@@ -41,6 +41,12 @@ enum store_status sqlite_touch(struct store *s, const struct store_caller *calle
     return writer_submit(sqlite_store(s)->writer, &write);
 }
 
+enum store_status sqlite_touch_for_read(struct store *s, const struct store_caller *caller)
+{
+    const enum store_status status = sqlite_touch(s, caller);
+    return caller->acks_count > 0 ? status : STORE_DONE;
+}
+
 struct ack_job {
     const struct store_caller *caller;
     const char *lease;

@@ -64,7 +64,7 @@ static enum store_status recall_run(struct db *db, void *arg)
 enum store_status sqlite_recall(struct store *s, const struct store_caller *caller,
     const struct store_recall *recall, struct store_messages *result)
 {
-    const enum store_status touched = sqlite_touch(s, caller);
+    const enum store_status touched = sqlite_touch_for_read(s, caller);
     if (touched != STORE_DONE)
         return touched;
     struct recall_job job = {.caller = caller, .recall = recall, .result = result};
@@ -118,7 +118,7 @@ static enum store_status inbox_run(struct db *db, void *arg)
 enum store_status sqlite_inbox(struct store *s, const struct store_caller *caller, enum message_status status,
     size_t limit, bool count_only, struct store_messages *result, int64_t *count)
 {
-    const enum store_status touched = sqlite_touch(s, caller);
+    const enum store_status touched = sqlite_touch_for_read(s, caller);
     if (touched != STORE_DONE)
         return touched;
     struct inbox_job job = {caller, status, limit, count_only, result, count};
@@ -150,7 +150,7 @@ static enum store_status events_run(struct db *db, void *arg)
 enum store_status sqlite_events(struct store *s, const struct store_caller *caller, int64_t after_seq,
     size_t limit, struct store_messages *result, int64_t *newest)
 {
-    const enum store_status touched = sqlite_touch(s, caller);
+    const enum store_status touched = sqlite_touch_for_read(s, caller);
     if (touched != STORE_DONE)
         return touched;
     struct events_job job = {caller, after_seq, limit, result, newest};

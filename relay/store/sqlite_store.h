@@ -27,6 +27,8 @@ struct sqlite_store *sqlite_store(struct store *s);
 MUST_CHECK bool sqlite_apply_caller(struct db *db, const struct store_caller *caller);
 /* True where the caller brings something to be written. */
 bool sqlite_caller_writes(const struct store_caller *caller);
+/* What the caller of a read brings: acks are applied or the read is a fault, presence as well as can be. */
+enum store_status sqlite_touch_for_read(struct store *s, const struct store_caller *caller);
 
 /* The row that a statement of MESSAGE_COLUMNS and content stands at, at the end of the list. */
 void sqlite_message_read(struct db *db, sqlite3_stmt *statement, struct store_messages *messages);

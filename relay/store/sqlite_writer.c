@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/statvfs.h>
 #include <time.h>
 
 #include "../../common/alloc.h"
@@ -13,8 +14,12 @@
 enum {
     BATCH_MAX = 256,             /* operations in one transaction */
     WATCH_INTERVAL_MS = 500,     /* how often changes by others are looked for */
+    CLOCK_JUMP_MS = 1000,        /* less is a clock that is being put right */
     WAL_CHECKPOINT_PAGES = 1000, /* 4 MB more: worth a checkpoint by the keeper */
     WAL_LARGE_PAGES = 8000,      /* 32 MB: the writer copies the rest itself, so that the log begins anew */
+    WAL_SMALL_PAGES = 64,        /* never more often than that */
+    WAL_SHARE_OF_FREE = 8,       /* the log takes an eighth of the disk's free space at most */
+    PAGE_BYTES = 4096,
 };
 
 STAILQ_HEAD(write_queue, write);
@@ -29,6 +34,7 @@ struct writer {
     bool is_stopping;         /* under the lock */
     /* the thread's own */
     bool is_synchronous;
+    int64_t clock_offset_ms; /* from monotonic to wall time, when leases were last right */
     int wal_pages, wal_pages_asked;
     int64_t data_version, watch_due_ms;
     _Atomic int64_t commits;
@@ -123,13 +129,28 @@ static int note_wal_pages(void *arg, sqlite3 *handle, const char *name, int page
     return SQLITE_OK;
 }
 
+/* From which size on the writer itself copies the log. Where the disk is nearly full, a long log would take
+ * the room that the database needs to take it up. */
+static int log_limit(struct writer *writer)
+{
+    struct statvfs disk;
+    if (statvfs(sqlite3_db_filename(writer->db.handle, "main"), &disk) != 0)
+        return WAL_LARGE_PAGES;
+    const uint64_t pages = (uint64_t)disk.f_bavail * disk.f_frsize / PAGE_BYTES / WAL_SHARE_OF_FREE;
+    return pages < WAL_SMALL_PAGES ? WAL_SMALL_PAGES : pages > WAL_LARGE_PAGES ? WAL_LARGE_PAGES : (int)pages;
+}
+
 /* The keeper's checkpoint never catches up with a writer that goes on; what it left is little, and once the
  * writer has copied that, the next transaction begins the log anew. */
 static void care_for_log(struct writer *writer)
 {
-    if (!writer->keeper || writer->wal_pages < WAL_CHECKPOINT_PAGES)
+    if (!writer->keeper || writer->wal_pages < WAL_SMALL_PAGES)
         return;
-    if (writer->wal_pages >= WAL_LARGE_PAGES && keeper_has_checkpointed(writer->keeper)) {
+    const int limit = log_limit(writer);
+    const bool is_large = writer->wal_pages >= limit;
+    if (writer->wal_pages < WAL_CHECKPOINT_PAGES && !is_large)
+        return;
+    if (is_large && (limit < WAL_LARGE_PAGES || keeper_has_checkpointed(writer->keeper))) {
         sqlite3_wal_checkpoint_v2(writer->db.handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
         return;
     }
@@ -152,6 +173,20 @@ static void watch(struct writer *writer)
     if (writer->data_version != 0 && version != writer->data_version)
         keeper_tell_changed(writer->keeper);
     writer->data_version = version;
+}
+
+/* Leases end by the wall clock, which others set: when it jumped, they move along, so that each lasts as long
+ * as it was meant to. Otherwise a clock set back by an hour would keep messages from their recipient as long.
+ */
+static void follow_clock(struct writer *writer)
+{
+    const int64_t offset_ms = clock_wall_ms() - clock_mono_ms(),
+                  jump_ms = offset_ms - writer->clock_offset_ms;
+    if (!writer->keeper || llabs(jump_ms) < CLOCK_JUMP_MS)
+        return;
+    log_warn("clock_jumped", LOG_INT("seconds", jump_ms / MS_PER_SECOND));
+    if (db_run(&writer->db, STATEMENT_LEASES_MOVE, DB_INT(jump_ms)))
+        writer->clock_offset_ms = offset_ms;
 }
 
 /* ---- the thread ---- */
@@ -191,6 +226,7 @@ static void *writer_run(void *arg)
     struct write *writes[BATCH_MAX];
     for (bool is_stopping = false; !is_stopping;) {
         const size_t count = take_batch(writer, writes, &is_stopping);
+        follow_clock(writer);
         if (count > 0)
             run_batch(writer, writes, count);
         for (size_t i = 0; i < count; i++)
@@ -229,6 +265,7 @@ struct writer *writer_start(const char *path, struct keeper *keeper, struct buf 
     }
     writer->db.queues = queues_new();
     writer->is_synchronous = true;
+    writer->clock_offset_ms = clock_wall_ms() - clock_mono_ms();
     sqlite3_wal_hook(writer->db.handle, note_wal_pages, writer);
     pthread_mutex_init(&writer->lock, NULL);
     pthread_condattr_t attributes;
