@@ -12,7 +12,7 @@
 
 #include "compiler.h"
 
-static _Atomic int64_t wall_shift_ms;
+static _Atomic int64_t wall_shift_ms, mono_shift_ms;
 
 static int64_t read_ms(clockid_t id)
 {
@@ -28,12 +28,18 @@ int64_t clock_wall_ms(void)
 
 int64_t clock_mono_ms(void)
 {
-    return read_ms(CLOCK_MONOTONIC);
+    return read_ms(CLOCK_MONOTONIC) + atomic_load(&mono_shift_ms);
 }
 
 void clock_shift_wall(int64_t ms)
 {
     atomic_fetch_add(&wall_shift_ms, ms);
+}
+
+void clock_pass(int64_t ms)
+{
+    atomic_fetch_add(&wall_shift_ms, ms);
+    atomic_fetch_add(&mono_shift_ms, ms);
 }
 
 /* The years that the text has room for: 1970 to 9999. */

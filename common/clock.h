@@ -13,6 +13,8 @@ int64_t clock_mono_ms(void); /* since some fixed point; never jumps */
 
 /* For tests only: added to every later clock_wall_ms() (any thread). */
 void clock_shift_wall(int64_t ms);
+/* For tests only: time passes, on both clocks. */
+void clock_pass(int64_t ms);
 
 enum { RFC3339_LEN = 32 };
 /* Writes "2026-03-07T07:13:34.849+00:00" for a wall time. */

@@ -134,9 +134,6 @@ const char *const statement_sql[STATEMENT_COUNT] = {
         "attempts = attempts - 1,"
         " offered_at = case when attempts = 1 then null else offered_at end"
         " where namespace_id = ?1 and to_agent = ?2 and lease_id = ?3 and " IS_PENDING,
-    [STATEMENT_LEASES_MOVE] =
-        "update agent_messages indexed by agent_messages_pending"
-        " set lease_until = lease_until + ?1 where lease_until is not null and " IS_PENDING,
     [STATEMENT_DEFERRED_COUNT] =
         "select count(*)" FROM_DEFERRED " where namespace_id = ?1 and to_agent = ?2 and " IS_DEFERRED,
     [STATEMENT_DEFERRED_LIST] =
@@ -206,6 +203,9 @@ const char *const statement_sql[STATEMENT_COUNT] = {
         "select token_hash, banned_until from rate_limit_bans where banned_until > ?1 order by token_hash",
 
     /* ---- housekeeping ---- */
+    [STATEMENT_LEASES_MOVE] =
+        "update agent_messages indexed by agent_messages_pending"
+        " set lease_until = lease_until + ?1 where lease_until is not null and " IS_PENDING,
     [STATEMENT_EXPIRY_GROUPS] = "select namespace_id, from_agent, to_agent, count(*) from agent_messages m"
                                 " where " EXPIRES " and " SENDER_IS_TOLD " group by 1, 2, 3",
     /* ?7 the full-text query of the sender's token: its oldest come first. */

@@ -73,7 +73,7 @@ START_TEST(a_token_ends_after_a_grace)
     ck_assert_int_eq(store_token_find(s, hash, &found), STORE_DONE);
     ck_assert_int_eq(found.items[0].expires_ms, now + 60 * 1000); /* never put off */
     store_tokens_free(&found);
-    clock_shift_wall(60 * 1000);
+    clock_pass(60 * 1000);
     ck_assert_int_eq(store_token_find(s, hash, &found), STORE_ABSENT);
 }
 END_TEST
@@ -92,7 +92,7 @@ START_TEST(bans_last_until_their_time)
     ck_assert_str_eq(bans[0].token_hash, ban.token_hash);
     ck_assert_int_eq(bans[0].until_ms, ban.until_ms);
     free(bans);
-    clock_shift_wall(2000);
+    clock_pass(2000);
     ck_assert_int_eq(store_ban_list(s, &bans, &count), STORE_DONE);
     ck_assert_uint_eq(count, 0);
     free(bans);
@@ -126,9 +126,9 @@ START_TEST(what_expires_unread_tells_its_sender)
     must_send(s, "a", "b", "seen", read);
     must_reply(s, "b", deferred, NULL, true, false);
     must_ack(s, "b", read);
-    clock_shift_wall(RETENTION - 1000);
+    clock_pass(RETENTION - 1000);
     ck_assert_int_eq(clean(false).expired, 0);
-    clock_shift_wall(2000);
+    clock_pass(2000);
     const struct store_cleanup_result plan = clean(true);
     ck_assert_int_eq(plan.expired, 3);
     ck_assert_int_eq(plan.notices, 1);
@@ -162,7 +162,7 @@ START_TEST(an_expired_message_leaves_no_text_and_can_be_answered)
 {
     char id[UUID_SIZE];
     must_send(s, "a", "b", "findme", id);
-    clock_shift_wall(RETENTION + 1);
+    clock_pass(RETENTION + 1);
     clean(false);
     struct store_messages found;
     ck_assert(look_up(s, "b", id, &found));
@@ -187,7 +187,7 @@ START_TEST(tombstones_go_after_one_more_retention)
     store_send_result_free(&result);
     must_send(s, "a", "b", "y", unsent);
     ck_assert_int_eq(unsend_as("a", unsent, &refusal), STORE_DONE);
-    clock_shift_wall(RETENTION + 1);
+    clock_pass(RETENTION + 1);
     ck_assert_int_eq(clean(false).expired, 1);
     /* A late repeat revives nothing. */
     ck_assert_int_eq(send_as(s, "a", "b", "x", OTHER, "slug", true, &result), STORE_DONE);
@@ -195,12 +195,12 @@ START_TEST(tombstones_go_after_one_more_retention)
     store_send_result_free(&result);
     ck_assert_int_eq(count_of(s, "b", MESSAGE_PENDING), 0);
     struct store_reply_result reply;
-    clock_shift_wall(RETENTION - 1000);
+    clock_pass(RETENTION - 1000);
     ck_assert_int_eq(reply_as(s, "b", OTHER, "late", false, false, &reply), STORE_DONE);
     memcpy(child, reply.sent.id, UUID_SIZE);
     store_reply_result_free(&reply);
     ck_assert_int_eq(clean(false).deleted, 0);
-    clock_shift_wall(2000);
+    clock_pass(2000);
     ck_assert_int_eq(clean(true).deleted, 2);
     ck_assert_int_eq(clean(false).deleted, 2);
     /* The reply lost what it replied to, and keeps its thread. */
@@ -219,14 +219,14 @@ START_TEST(a_notice_tells_of_a_few_messages_only)
 {
     for (int i = 0; i < NOTICE_MAX_MESSAGES + 1; i++)
         must_send(s, "a", "b", "x", NULL);
-    clock_shift_wall(RETENTION + 1);
+    clock_pass(RETENTION + 1);
     const struct store_cleanup_result plan = clean(true), done = clean(false);
     ck_assert_int_eq(plan.notices, 2);
     ck_assert_int_eq(done.notices, 2);
     ck_assert_int_eq(done.expired, NOTICE_MAX_MESSAGES + 1);
     ck_assert_int_eq(count_of(s, "a", MESSAGE_DEFERRED), 2);
     /* Notices expire without notices. */
-    clock_shift_wall(RETENTION + 1);
+    clock_pass(RETENTION + 1);
     const struct store_cleanup_result second = clean(false);
     ck_assert_int_eq(second.expired, 2);
     ck_assert_int_eq(second.notices, 0);
@@ -238,7 +238,7 @@ START_TEST(who_is_gone_gets_no_notice)
     int64_t ended = 0;
     must_send(s, "a", "b", "x", NULL);
     ck_assert_int_eq(store_token_end(s, NULL, NS, "a", 0, &ended), STORE_DONE);
-    clock_shift_wall(RETENTION + 1);
+    clock_pass(RETENTION + 1);
     const struct store_cleanup_result done = clean(false);
     ck_assert_int_eq(done.expired, 1);
     ck_assert_int_eq(done.notices, 0);
@@ -253,7 +253,7 @@ START_TEST(cleanup_ends_what_else_ran_out)
     int64_t ended = 0;
     ck_assert_int_eq(store_token_end(s, NULL, NS, "c", 0, &ended), STORE_DONE);
     ck_assert_int_eq(clean(false).offline, 0);
-    clock_shift_wall(MS_PER_HOUR + 1000);
+    clock_pass(MS_PER_HOUR + 1000);
     ck_assert_int_eq(clean(true).offline, 1);
     ck_assert_int_eq(clean(false).offline, 1);
     ck_assert_int_eq(clean(false).offline, 0);
@@ -261,7 +261,7 @@ START_TEST(cleanup_ends_what_else_ran_out)
     ck_assert_int_eq(store_token_list(s, &tokens), STORE_DONE);
     ck_assert_uint_eq(tokens.count, 3);
     store_tokens_free(&tokens);
-    clock_shift_wall(RETENTION);
+    clock_pass(RETENTION);
     clean(false);
     ck_assert_int_eq(store_token_list(s, &tokens), STORE_DONE);
     ck_assert_uint_eq(tokens.count, 2);

@@ -160,7 +160,7 @@ static int gate_count(int space, int agent)
 
 static void pin_time(void)
 {
-    clock_shift_wall(now - clock_wall_ms());
+    clock_pass(now - clock_wall_ms());
 }
 
 static struct store_caller caller_of(int space, int agent)

@@ -16,7 +16,7 @@ START_TEST(a_lease_doubles_with_each_attempt)
         ck_assert_uint_eq(offer.messages.count, 1);
         ck_assert_uint_eq(offer.messages.items[0].attempt, attempt);
         store_offer_result_free(&offer);
-        clock_shift_wall(duration - 500);
+        clock_pass(duration - 500);
         must_offer(s, "b", "01900000-0000-7000-8000-00000000000c", 20, &offer);
         ck_assert_uint_eq(offer.messages.count, 0);
         ck_assert_int_eq(offer.in_delivery, 1);
@@ -24,9 +24,24 @@ START_TEST(a_lease_doubles_with_each_attempt)
         ck_assert_int_gt(left, 0);
         ck_assert_int_le(left, 500);
         store_offer_result_free(&offer);
-        clock_shift_wall(500);
+        clock_pass(500);
         duration = 2 * duration < LEASE_MAX_MS ? 2 * duration : LEASE_MAX_MS;
     }
+}
+END_TEST
+
+/* The clock is set forward or back: the lease lasts as long as it would have. */
+START_TEST(a_lease_keeps_its_length_when_the_clock_jumps)
+{
+    const int64_t jump = _i ? -MS_PER_HOUR : MS_PER_HOUR;
+    must_send(s, "a", "b", "x", NULL);
+    ck_assert_uint_eq(offered(s, "b", LEASE), 1);
+    clock_shift_wall(jump);
+    must_send(s, "b", "a", "y", NULL); /* the writer sees it no later than with the next operation */
+    ck_assert_uint_eq(offered(s, "b", OTHER), 0);
+    clock_pass(LEASE_FIRST_MS + 1);
+    ck_assert_uint_eq(offered(s, "b", OTHER), 1);
+    clock_shift_wall(-jump);
 }
 END_TEST
 
@@ -37,7 +52,7 @@ START_TEST(the_same_lease_gives_the_same_messages)
     must_send(s, "a", "b", "y", second);
     ck_assert_uint_eq(offered(s, "b", LEASE), 2);
     must_send(s, "a", "b", "z", NULL);
-    clock_shift_wall(LEASE_FIRST_MS - 1000);
+    clock_pass(LEASE_FIRST_MS - 1000);
     must_ack(s, "b", first);
     struct store_offer_result offer;
     must_offer(s, "b", LEASE, 20, &offer);
@@ -48,7 +63,7 @@ START_TEST(the_same_lease_gives_the_same_messages)
     ck_assert_int_eq(offer.in_delivery, 0);
     store_offer_result_free(&offer);
     /* It was renewed: still held when the first time has run out. */
-    clock_shift_wall(LEASE_FIRST_MS - 1000);
+    clock_pass(LEASE_FIRST_MS - 1000);
     must_offer(s, "b", OTHER, 20, &offer);
     ck_assert_uint_eq(offer.messages.count, 1);
     ck_assert_str_eq(offer.messages.items[0].content, "z");
@@ -301,7 +316,7 @@ START_TEST(agents_are_listed_last_seen_first)
     ck_assert_uint_eq(agents_seen(true, 0, first), 2);
     ck_assert_int_eq(store_touch(s, &b), STORE_DONE);
     ck_assert_int_eq(store_touch(s, &gone), STORE_DONE);
-    clock_shift_wall(5000);
+    clock_pass(5000);
     const int64_t later = clock_wall_ms();
     ck_assert_int_eq(store_touch(s, &c), STORE_DONE);
     ck_assert_uint_eq(agents_seen(false, 0, first), 2); /* without a token one is no agent */
@@ -317,6 +332,7 @@ int main(void)
     Suite *suite = store_suite("store_offer", &tests);
     tcase_add_test(tests, a_lease_doubles_with_each_attempt);
     tcase_add_test(tests, the_same_lease_gives_the_same_messages);
+    tcase_add_loop_test(tests, a_lease_keeps_its_length_when_the_clock_jumps, 0, 2);
     tcase_add_test(tests, a_lease_of_another_agent_is_its_own);
     tcase_add_test(tests, a_release_undoes_the_offer);
     tcase_add_test(tests, an_ack_names_what_arrived_and_the_rest_is_released);
