@@ -98,6 +98,7 @@ static void put_fate(const struct render *r, const struct store_message *message
         {"deferred", message->deferred_ms, message->status == MESSAGE_DEFERRED},
         {"read", message->read_ms, message->status == MESSAGE_READ},
         {"in delivery", message->offered_ms, message->is_leased},
+        {"pending, offered", message->offered_ms, message->offered_ms != 0},
     };
 
     for (size_t i = 0; i < LENGTH_OF(fates); i++) {

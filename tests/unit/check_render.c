@@ -97,7 +97,7 @@ START_TEST(what_became_of_it)
         bool leased, unsent, expired;
         const char *shown;
     } fates[] = {
-        {MESSAGE_PENDING, false, false, false, "], pending\n"},
+        {MESSAGE_PENDING, false, false, false, "], pending, offered 42 s ago\n"},
         {MESSAGE_PENDING, true, false, false, "], in delivery 42 s ago\n"},
         {MESSAGE_READ, false, false, false, "], read 42 s ago\n"},
         {MESSAGE_REPLIED, false, false, false, "], replied 42 s ago\n"},
