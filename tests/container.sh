@@ -112,6 +112,9 @@ chmod --reference="$root$volume" "$data"
 mount --bind "$root" "$root"
 mount --bind "$data" "$root$volume"
 mount -o remount,bind,ro "$root"
+# No network of its own here: another port than the image's, which somebody may have, and loopback only.
+[ "$port" = 8000 ] || fail "EXPOSE is not the default of PATCHCORD_PORT"
+port=$(shuf -i 20000-30000 -n 1)
 environment="$environment PATCHCORD_PORT=$port PATCHCORD_HOST=127.0.0.1"
 
 [ "$user" != root ] || fail "the image runs as root"
