@@ -138,7 +138,7 @@ token=$(inside $entrypoint token add --namespace shop frontend) || fail "token a
 inside env PATCHCORD_URL="http://127.0.0.1:$port" PATCHCORD_TOKEN="$token" HOME=/tmp patchcord inbox | grep -q frontend@shop ||
     fail "patchcord inbox does not say frontend@shop"
 pass "a token works"
-kill -TERM "$relay"
+kill -TERM "$(sed -n 's/.*event=listening .*pid=//p' "$work/relay.log")"
 wait "$relay" || fail "the relay's exit code is $?: $(tail -n 5 "$work/relay.log")"
 pass "ends with exit code 0"
 umount "$root$volume"
