@@ -117,7 +117,7 @@ static bool open_server(struct serving *s, struct buf *why)
         .workers = (size_t)s->config.workers,
         .routes = routes_table(s->routes),
         .app = &s->relay,
-        .server_header = "patchcord/" PATCHCORD_VERSION,
+        .version = PATCHCORD_VERSION,
         .answered = answered,
         .reload = reloaded,
     };

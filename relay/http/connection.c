@@ -348,26 +348,25 @@ static void send_past_library(struct connection *c, const struct buf *text)
     if (tls && tls->tls_session) {
         ssize_t sent = gnutls_record_send(tls->tls_session, text->data, text->len);
         if (sent < 0)
-            log_debug("refusal not sent", LOG_STR("error", gnutls_strerror((int)sent)));
+            log_debug("refusal_not_sent", LOG_STR("error", gnutls_strerror((int)sent)));
         return;
     }
     if (send(c->fd, text->data, text->len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-        log_debug("refusal not sent", LOG_STR("peer", c->peer));
+        log_debug("refusal_not_sent", LOG_STR("peer", c->peer));
 }
 
 /* Before the body is complete. The connection has to close behind it. */
 static void answer_past_library(struct request *r)
 {
     struct exchange *ex = &r->ex;
-    const char *version = r->server->server_header;
     request_announce(r);
 
     struct buf text = {0};
     buf_printf(&text,
         "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\nConnection: close\r\n"
         "X-Request-Id: %s\r\nServer: %s\r\nX-Patchcord-Version: %s\r\n\r\n%s",
-        ex->status, MHD_get_reason_phrase_for((unsigned)ex->status), ex->answer.len, ex->id, version, version,
-        buf_text(&ex->answer));
+        ex->status, MHD_get_reason_phrase_for((unsigned)ex->status), ex->answer.len, ex->id,
+        r->server->server_header, r->server->version, buf_text(&ex->answer));
     send_past_library(r->connection, &text);
     buf_free(&text);
 }
@@ -467,7 +466,7 @@ static ssize_t stream_read(void *cls, uint64_t position, char *out, size_t max)
 static void add_header(struct MHD_Response *response, const char *name, const char *value)
 {
     if (MHD_add_response_header(response, name, value) != MHD_YES)
-        log_warn("answer header dropped", LOG_STR("name", name));
+        log_warn("answer_header_dropped", LOG_STR("name", name));
 }
 
 static struct MHD_Response *response_new(struct request *r)
@@ -486,7 +485,7 @@ static struct MHD_Response *response_new(struct request *r)
         response = MHD_create_response_from_buffer(len, buf_take(&ex->answer), MHD_RESPMEM_MUST_FREE);
     }
     if (!response) {
-        log_error("out of memory for an answer");
+        log_error("out_of_memory_for_an_answer");
         abort();
     }
     if (ex->content_type)
@@ -495,7 +494,7 @@ static struct MHD_Response *response_new(struct request *r)
         add_header(response, ex->answer_headers[i].name, ex->answer_headers[i].value);
     add_header(response, "X-Request-Id", ex->id);
     add_header(response, "Server", r->server->server_header);
-    add_header(response, "X-Patchcord-Version", r->server->server_header);
+    add_header(response, "X-Patchcord-Version", r->server->version);
     if (r->server->stopping)
         add_header(response, "Connection", "close");
     return response;
@@ -546,7 +545,7 @@ void connection_hand_over(struct connection *c)
     if (is_end)
         r->was_left = c->hung_up;
     if (is_begin && send_answer(r) != MHD_YES) {
-        log_warn("answer not taken", LOG_STR("request", r->ex.id), LOG_INT("status", r->ex.status));
+        log_warn("answer_not_taken", LOG_STR("request", r->ex.id), LOG_INT("status", r->ex.status));
         connection_abandon(c);
         return;
     }

@@ -92,7 +92,7 @@ TAILQ_HEAD(connection_list, connection);
 struct http_server {
     struct http_server_options options;
     struct http_limits limits;
-    char *host, *server_header, *cert_file, *key_file;
+    char *host, *version, *server_header, *cert_file, *key_file;
     struct MHD_Daemon *daemon;
     struct certificate *certificate;
     struct parking *parking;

@@ -79,9 +79,9 @@ static void reload(struct http_server *s)
         if (fresh) {
             s->certificate = fresh;
             certificate_use(fresh);
-            log_info("certificate read again", LOG_STR("file", s->cert_file));
+            log_info("certificate_reloaded", LOG_STR("file", s->cert_file));
         } else {
-            log_error("certificate kept as it was", LOG_STR("error", buf_text(&why)));
+            log_error("certificate_kept_as_it_was", LOG_STR("error", buf_text(&why)));
         }
     }
     buf_free(&why);
@@ -146,7 +146,8 @@ static int listen_on(const struct http_server_options *options, struct buf *why)
     freeaddrinfo(address);
     if (ok)
         return fd;
-    buf_printf(why, "cannot listen on %s port %d: %s", options->host, options->port, strerror(error));
+    buf_printf(why, "cannot listen on %s port %d: %s%s", options->host, options->port, strerror(error),
+        error == EADDRINUSE ? "; set PATCHCORD_PORT to another one" : "");
     if (fd >= 0)
         close(fd);
     return -1;
@@ -280,7 +281,8 @@ struct http_server *http_server_new(const struct http_server_options *options, s
     s->options = *options;
     s->limits = options->limits ? *options->limits : published_limits;
     s->options.host = s->host = xstrdup(options->host);
-    s->options.server_header = s->server_header = xstrdup(options->server_header);
+    s->options.version = s->version = xstrdup(options->version);
+    s->server_header = xasprintf("patchcord/%s", options->version);
     s->cert_file = xstrdup_or_null(options->tls_cert_file);
     s->key_file = xstrdup_or_null(options->tls_key_file);
     s->listen_fd = s->event_fd = s->signal_fd = -1;
@@ -467,6 +469,7 @@ void http_server_free(struct http_server *s)
         close(s->signal_fd);
     pthread_mutex_destroy(&s->done_lock);
     free(s->host);
+    free(s->version);
     free(s->server_header);
     free(s->cert_file);
     free(s->key_file);

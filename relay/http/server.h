@@ -32,7 +32,7 @@ struct http_server_options {
     const struct route *routes; /* ended by a NULL handle */
     void *app;                  /* for exchanges */
     const struct http_limits *limits; /* NULL: the constants above */
-    const char *server_header; /* "patchcord/1.0.0", sent as X-Patchcord-Version and Server */
+    const char *version; /* "1.0.0": sent as X-Patchcord-Version, and behind "patchcord/" as Server */
     /* Called on the loop thread when an exchange has its answer (also those that never reached a handler: route may be
      * NULL): metrics and access log. */
     void (*answered)(void *app, const struct exchange *ex, int64_t micros);

@@ -50,7 +50,7 @@ void poller_wait(struct poller *p, int timeout_ms)
 {
     int count = epoll_wait(p->fd, p->events, EVENTS_A_BATCH, timeout_ms);
     if (count < 0 && errno != EINTR) {
-        log_error("epoll failed", LOG_STR("error", strerror(errno)));
+        log_error("epoll_failed", LOG_STR("error", strerror(errno)));
         abort();
     }
     for (int i = 0; i < count; i++) {

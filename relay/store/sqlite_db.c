@@ -13,7 +13,7 @@ enum { BUSY_TIMEOUT_MS = 10 * 1000 };
 
 static void log_fault(struct db *db, const char *sql)
 {
-    log_error("store fault", LOG_STR("error", sqlite3_errmsg(db->handle)),
+    log_error("store_fault", LOG_STR("error", sqlite3_errmsg(db->handle)),
         LOG_INT("code", sqlite3_extended_errcode(db->handle)), LOG_STR("statement", sql));
 }
 

@@ -23,7 +23,7 @@ static void checkpoint(struct keeper *keeper)
     const int code =
         sqlite3_wal_checkpoint_v2(keeper->db.handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     if (code != SQLITE_OK && code != SQLITE_BUSY)
-        log_warn("checkpoint failed", LOG_STR("error", sqlite3_errmsg(keeper->db.handle)));
+        log_warn("checkpoint_failed", LOG_STR("error", sqlite3_errmsg(keeper->db.handle)));
 }
 
 static void *keeper_run(void *arg)

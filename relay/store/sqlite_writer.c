@@ -51,7 +51,7 @@ static bool plain(struct db *db, enum statement which)
 static void abandon(struct db *db)
 {
     if (!sqlite3_get_autocommit(db->handle) && !db_exec(db, "rollback"))
-        log_error("rollback failed");
+        log_error("rollback_failed");
 }
 
 /* False: the transaction is lost, or must not be committed because an operation failed half-way. Savepoints

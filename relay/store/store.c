@@ -148,7 +148,7 @@ static enum store_status observed(
 
 static enum store_status missing(const char *operation)
 {
-    log_error("this store lacks an operation", LOG_STR("operation", operation));
+    log_error("this_store_lacks_an_operation", LOG_STR("operation", operation));
     return STORE_FAULT;
 }
 

@@ -68,7 +68,7 @@ static void serve(int report)
 {
     struct buf why = {0};
     struct http_server_options options = {
-        .host = "127.0.0.1", .workers = WORKERS, .routes = routes, .server_header = "patchcord/bench"};
+        .host = "127.0.0.1", .workers = WORKERS, .routes = routes, .version = "bench"};
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     server = http_server_new(&options, &why);
     if (!server) {

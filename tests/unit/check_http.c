@@ -45,7 +45,7 @@ START_TEST(answers_and_keeps_the_connection)
         ck_assert_int_eq(rig_answer(fd, &head, &body), 200);
     }
     ck_assert_str_eq(buf_text(&body), "hellohellohello");
-    ck_assert_ptr_nonnull(strstr(buf_text(&head), "X-Patchcord-Version: patchcord/test\r\n"));
+    ck_assert_ptr_nonnull(strstr(buf_text(&head), "X-Patchcord-Version: test\r\n"));
     ck_assert_ptr_nonnull(strstr(buf_text(&head), "Server: patchcord/test\r\n"));
     ck_assert_ptr_nonnull(strstr(buf_text(&head), "X-Request-Id: "));
     ck_assert_ptr_nonnull(strstr(buf_text(&head), "Content-Type: text/plain\r\n"));

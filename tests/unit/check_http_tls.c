@@ -231,7 +231,7 @@ static void refuses(const char *cert, const char *key)
     struct http_server_options options = {.host = "127.0.0.1",
         .workers = 1,
         .routes = no_routes,
-        .server_header = "x",
+        .version = "x",
         .tls_cert_file = cert,
         .tls_key_file = key};
     ck_assert_ptr_null(http_server_new(&options, &why));

@@ -204,7 +204,7 @@ void rig_start(const char *cert_file, const char *key_file)
         .routes = routes,
         .app = &rig,
         .limits = &limits,
-        .server_header = "patchcord/test",
+        .version = "test",
         .answered = count_answered,
         .reload = count_reload,
     };
