@@ -218,7 +218,7 @@ bool env_load_file(const char *path, struct buf *why)
     /* First a look at all of it: a bad line leaves the environment as it was. */
     int bad_line = env_parse(buf_text(&text), text.len, check_pair, NULL);
     if (bad_line != 0) {
-        buf_printf(why, "%s line %d: not KEY=VALUE", path, bad_line);
+        buf_printf(why, "%s:%d: not KEY=VALUE", path, bad_line);
         goto out;
     }
     env_parse(buf_text(&text), text.len, put_pair, &error);

@@ -32,8 +32,12 @@ static bool is_group(const char *word, const struct command *command)
 /* group: only those commands; NULL: all. */
 static void write_overview(const char *group, struct buf *out)
 {
-    buf_puts(out, "Usage: patchcord-relay COMMAND [OPTIONS]\n\nThe relay of Patchcord, messages between AI "
-                  "agents, and its operator's commands.\n\nCommands:\n");
+    if (group)
+        buf_printf(out, "Usage: patchcord-relay %s COMMAND [OPTIONS]\n\nCommands:\n", group);
+    else
+        buf_puts(out,
+            "Usage: patchcord-relay COMMAND [OPTIONS]\n\nThe relay of Patchcord, messages between AI "
+            "agents, and its operator's commands.\n\nCommands:\n");
     for (size_t i = 0; i < LENGTH_OF(commands); i++)
         if (!group || is_group(group, commands[i]))
             buf_printf(out, "  %-14s %s\n", commands[i]->name, commands[i]->summary);
@@ -63,6 +67,16 @@ static int matches(const struct command *command, int argc, char **argv)
     return same ? 2 : 0;
 }
 
+/* The first of two words, without the second of a command: word is NULL, or something else. */
+static int group_main(const char *group, const char *word)
+{
+    if (word && (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0))
+        return overview(stdout, EXIT_SUCCESS, group);
+    if (word)
+        (void)fprintf(stderr, "patchcord-relay: there is no command '%s %s'\n", group, word);
+    return overview(stderr, EXIT_USAGE, group);
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2)
@@ -76,11 +90,9 @@ int main(int argc, char **argv)
         if (words > 0)
             return command_main(commands[i], argc - words, argv + words);
     }
-    for (size_t i = 0; i < LENGTH_OF(commands); i++) {
-        const bool wants_help = argc > 2 && strcmp(argv[2], "--help") == 0;
+    for (size_t i = 0; i < LENGTH_OF(commands); i++)
         if (is_group(argv[1], commands[i]))
-            return overview(wants_help ? stdout : stderr, wants_help ? EXIT_SUCCESS : EXIT_USAGE, argv[1]);
-    }
+            return group_main(argv[1], argv[2]);
     (void)fprintf(stderr, "patchcord-relay: there is no command '%s'\n", argv[1]);
     return overview(stderr, EXIT_USAGE, NULL);
 }

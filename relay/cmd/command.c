@@ -1,13 +1,17 @@
 #include "command.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "../../common/alloc.h"
 #include "../../common/env.h"
 #include "../../common/log.h"
+#include "../store/data_folder.h"
 
 #define PROGRAM "patchcord-relay"
 
@@ -133,7 +137,7 @@ int command_main(const struct command *command, int argc, char **argv)
     if (line.operands_count < command->operands_min)
         return command_misuse(&line, "%s is missing", command->operands);
     if (line.operands_count > command->operands_max)
-        return command_misuse(&line, "'%s' is too much", line.operands[command->operands_max]);
+        return command_misuse(&line, "'%s' is one argument too many", line.operands[command->operands_max]);
     return command->run(&line);
 }
 
@@ -159,10 +163,31 @@ bool command_config(const struct command_line *line, struct config *config)
     return fine;
 }
 
+static bool has_database(const char *data_dir)
+{
+    char *path = xasprintf("%s/" DATABASE_FILE, data_dir);
+    const bool is_there = access(path, F_OK) == 0 || errno != ENOENT;
+    free(path);
+    return is_there;
+}
+
+/* Most often that is another user's folder, or other settings than the relay's: an empty store made here
+ * would look like one that lost everything. */
+static bool refuse_missing(struct config *config)
+{
+    (void)command_fail("there is no relay's data in %s: run this as the relay's user and with its settings "
+                       "(PATCHCORD_DATA_DIR, --env-file); serve and token add begin a new one",
+        config->data_dir);
+    config_free(config);
+    return false;
+}
+
 bool command_store(const struct command_line *line, struct config *config, struct store **store)
 {
     if (!command_config(line, config))
         return false;
+    if (!line->command->begins_store && !has_database(config->data_dir))
+        return refuse_missing(config);
     struct buf why = {0};
     const struct store_options options = {.data_dir = config->data_dir, .role = STORE_ROLE_ADMIN};
     secret_init();

@@ -38,6 +38,7 @@ struct command {
     const char *summary; /* one line */
     const char *help;    /* paragraphs */
     struct command_option options[COMMAND_OPTIONS_MAX];
+    bool begins_store; /* command_store makes a store where there is none yet */
     int (*run)(const struct command_line *line); /* the exit code: 0, EXIT_FAILURE or EXIT_USAGE */
 };
 
@@ -60,7 +61,7 @@ int command_misuse(const struct command_line *line, const char *format, ...) PRI
 /* Reads the settings (--env-file first). False: one line was printed. */
 MUST_CHECK bool command_config(const struct command_line *line, struct config *config);
 /* Settings and store of a command that works beside a serving relay. False: one line was printed, nothing is
- * open. */
+ * open: also where there is no store, and the command does not begin one. */
 MUST_CHECK bool command_store(const struct command_line *line, struct config *config, struct store **store);
 /* Closes what command_store opened. */
 void command_store_end(struct config *config, struct store *store);

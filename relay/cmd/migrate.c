@@ -27,5 +27,6 @@ const struct command command_migrate = {
     .operands = "",
     .summary = "bring the database's schema up to date",
     .help = "Applies the migrations that are missing. A relay does so by itself when it starts.\n",
+    .begins_store = true,
     .run = run,
 };

@@ -47,33 +47,41 @@ static void write_json(const struct store_stats *stats, struct buf *out)
     json_object_put(body);
 }
 
-static void write_age(int64_t now_ms, int64_t then_ms, struct buf *out)
+static void age_text(int64_t now_ms, int64_t then_ms, char out[static AGE_TEXT_LEN])
 {
-    char age[AGE_TEXT_LEN] = "-";
     if (then_ms > 0)
-        clock_age_text(now_ms - then_ms, age);
-    buf_printf(out, "  %-12s", age);
+        clock_age_text(now_ms - then_ms, out);
+    else
+        (void)snprintf(out, AGE_TEXT_LEN, "-");
+}
+
+static void write_agent(const struct store_agent *agent, int64_t now_ms, struct buf *out)
+{
+    char address[ADDRESS_SIZE], seen[AGE_TEXT_LEN], oldest[AGE_TEXT_LEN];
+    ident_format(agent->namespace_id, agent->agent, address);
+    age_text(now_ms, agent->last_seen_ms, seen);
+    age_text(now_ms, agent->oldest_pending_ms, oldest);
+    buf_printf(out, "%-32s  %-12s  %7lld  %8lld  %s\n", address, seen, (long long)agent->pending,
+        (long long)agent->deferred, oldest);
 }
 
 static void write_text(const struct store_stats *stats, int64_t now_ms, struct buf *out)
 {
+    char oldest[AGE_TEXT_LEN];
+    age_text(now_ms, stats->oldest_pending_ms, oldest);
     buf_puts(out, "messages:");
     for (size_t i = 0; i < LENGTH_OF(stats->by_status); i++)
         buf_printf(out, " %lld %s,", (long long)stats->by_status[i], message_status_names[i]);
-    buf_printf(out, " %lld in delivery\noldest pending:", (long long)stats->leased);
-    write_age(now_ms, stats->oldest_pending_ms, out);
-    buf_printf(out, "\nbans: %lld\n\n%-32s  %-12s  %7s  %8s  %-12s\n", (long long)stats->bans, "AGENT",
-        "LAST SEEN", "PENDING", "DEFERRED", "OLDEST");
-    for (size_t i = 0; i < stats->agents.count; i++) {
-        const struct store_agent *agent = &stats->agents.items[i];
-        char address[ADDRESS_SIZE];
-        ident_format(agent->namespace_id, agent->agent, address);
-        buf_printf(out, "%-32s", address);
-        write_age(now_ms, agent->last_seen_ms, out);
-        buf_printf(out, "  %7lld  %8lld", (long long)agent->pending, (long long)agent->deferred);
-        write_age(now_ms, agent->oldest_pending_ms, out);
-        buf_putc(out, '\n');
-    }
+    buf_printf(out, " %lld in delivery\noldest pending: %s\nbans: %lld\n\n", (long long)stats->leased, oldest,
+        (long long)stats->bans);
+    if (stats->agents.count == 0)
+        buf_puts(
+            out, "No agent has an active token: `patchcord-relay token add AGENT@NAMESPACE` makes one.\n");
+    else
+        buf_printf(
+            out, "%-32s  %-12s  %7s  %8s  %s\n", "AGENT", "LAST SEEN", "PENDING", "DEFERRED", "OLDEST");
+    for (size_t i = 0; i < stats->agents.count; i++)
+        write_agent(&stats->agents.items[i], now_ms, out);
 }
 
 static int run(const struct command_line *line)

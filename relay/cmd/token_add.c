@@ -113,5 +113,6 @@ const struct command command_token_add = {
             {"label", "TEXT", "a note, for token list"},
             {"token", "-", "take an existing token, one line on stdin, in place of a new one"},
         },
+    .begins_store = true,
     .run = run,
 };

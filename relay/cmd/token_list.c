@@ -57,7 +57,8 @@ static void write_day(int64_t wall_ms, struct buf *out)
 /* A label is the operator's own text; control characters of an older one must not reach the terminal. */
 static void write_label(const char *label, struct buf *out)
 {
-    buf_puts(out, "  ");
+    if (label && *label)
+        buf_puts(out, "  ");
     for (; label && *label; label++)
         buf_putc(out, (unsigned char)*label < ' ' || *label == 0x7f ? '?' : *label);
     buf_putc(out, '\n');
@@ -65,6 +66,10 @@ static void write_label(const char *label, struct buf *out)
 
 static void write_table(const struct store_tokens *tokens, int64_t now_ms, struct buf *out)
 {
+    if (tokens->count == 0) {
+        buf_puts(out, "No tokens yet: `patchcord-relay token add AGENT@NAMESPACE` makes one.\n");
+        return;
+    }
     buf_printf(out, "%-12s  %-8s  %-32s  %-10s  %-10s  %-10s  %s\n", "ID", "STATE", "AGENT", "CREATED",
         "EXPIRES", "LAST USED", "LABEL");
     for (size_t i = 0; i < tokens->count; i++) {

@@ -1,4 +1,5 @@
 /* token revoke: ends tokens at once. */
+#include <bsd/string.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,9 @@ static bool is_id(const char *text)
 
 static int report(enum store_status status, int64_t count, const struct ident *agent, const char *hash)
 {
+    if (status == STORE_ABSENT && !hash)
+        return command_fail(
+            "%s@%s has no active token: see patchcord-relay token list", agent->agent, agent->namespace_id);
     if (status == STORE_ABSENT)
         return command_fail("there is no such active token: see patchcord-relay token list");
     if (status == STORE_REFUSED)
@@ -28,45 +32,50 @@ static int report(enum store_status status, int64_t count, const struct ident *a
     return EXIT_SUCCESS;
 }
 
-/* What is revoked, for the report; absent ones leave *out empty. */
-static void find_owner(struct store *store, const char *prefix, struct ident *out)
+/* A token that is to be revoked, for the report. */
+struct found {
+    struct ident owner;
+    char hash[SHA256_HEX_SIZE];
+};
+
+/* Absent ones leave *out empty. */
+static void find(struct store *store, const char *prefix, struct found *out)
 {
     struct store_tokens tokens = {0};
-    *out = (struct ident){0};
+    *out = (struct found){0};
     if (store_token_list(store, &tokens) == STORE_DONE)
-        for (size_t i = 0; i < tokens.count; i++)
-            if (strncmp(tokens.items[i].hash, prefix, strlen(prefix)) == 0) {
-                (void)snprintf(out->agent, sizeof out->agent, "%s", tokens.items[i].agent);
-                (void)snprintf(
-                    out->namespace_id, sizeof out->namespace_id, "%s", tokens.items[i].namespace_id);
-            }
+        for (size_t i = 0; i < tokens.count; i++) {
+            const struct store_token *token = &tokens.items[i];
+            if (!token->active || strncmp(token->hash, prefix, strlen(prefix)) != 0)
+                continue;
+            (void)strlcpy(out->owner.agent, token->agent, sizeof out->owner.agent);
+            (void)strlcpy(out->owner.namespace_id, token->namespace_id, sizeof out->owner.namespace_id);
+            (void)strlcpy(out->hash, token->hash, sizeof out->hash);
+        }
     store_tokens_free(&tokens);
 }
 
-static enum store_status revoke_hash(struct store *store, const char *prefix, int64_t *count)
+static enum store_status revoke_hash(
+    struct store *store, const char *prefix, struct found *found, int64_t *count)
 {
+    find(store, prefix, found);
     return store_token_end(store, prefix, NULL, NULL, 0, count);
 }
 
 /* An id, or else the token itself. */
 static int revoke_token(struct store *store, const char *given)
 {
-    struct ident owner;
+    struct found found;
     char hash[SHA256_HEX_SIZE];
-    const char *prefix = given;
     int64_t count = 0;
     enum store_status status = STORE_ABSENT;
-    if (is_id(given)) {
-        find_owner(store, given, &owner);
-        status = revoke_hash(store, given, &count);
-    }
+    if (is_id(given))
+        status = revoke_hash(store, given, &found, &count);
     if (status == STORE_ABSENT) {
         secret_sha256_hex(given, strlen(given), hash);
-        prefix = hash;
-        find_owner(store, hash, &owner);
-        status = revoke_hash(store, hash, &count);
+        status = revoke_hash(store, hash, &found, &count);
     }
-    return report(status, count, &owner, prefix);
+    return report(status, count, &found.owner, found.hash);
 }
 
 static int revoke_from_stdin(struct store *store)
@@ -115,10 +124,12 @@ const struct command command_token_revoke = {
     .operands = "[ID|TOKEN|-]",
     .operands_max = 1,
     .summary = "end a token, or all tokens of an agent, at once",
-    .help = "Ends the token with that ID (of token list, or any longer part of its hash), or that TOKEN, or "
-            "the\n"
-            "one that comes on stdin (-): a token on the command line is seen by others on this machine. A\n"
-            "relay that serves refuses it within a second, and ends its waits and streams.\n",
+    .help =
+        "Ends the token with that ID (of token list; its first digits do, at least 4, where they fit no "
+        "other), or\n"
+        "that TOKEN, or the one that comes on stdin (-): a token on the command line is seen by others on "
+        "this\n"
+        "machine. A relay that serves refuses it within a second, and ends its waits and streams.\n",
     .options = {{"agent", "NS:AGENT", "end all tokens of that agent"}},
     .run = run,
 };

@@ -109,6 +109,7 @@ START_TEST(help)
     must_run("--version");
     ck_assert(printed("patchcord-relay "));
     must_run("token --help");
+    ck_assert(printed("Usage: patchcord-relay token COMMAND"));
     ck_assert(printed("token rotate"));
     ck_assert(!printed("serve"));
 }
@@ -124,6 +125,8 @@ START_TEST(wrong_usage)
         ck_assert_str_eq(buf_text(&result.out), "");
         ck_assert(complained("Usage: patchcord-relay"));
     }
+    ck_assert_int_eq(run("token nonsense"), 2);
+    ck_assert(complained("there is no command 'token nonsense'"));
 }
 END_TEST
 
@@ -137,6 +140,23 @@ START_TEST(bad_settings)
     ck_assert(complained("70000"));
     ck_assert_int_eq(run_with(data_dir, "status --env-file /nonexistent", NULL), 1);
     assert_one_line("/nonexistent");
+}
+END_TEST
+
+/* A wrong folder has to be seen as such: none is made there, and it does not look like a relay without
+ * agents. */
+START_TEST(no_relay_in_the_folder)
+{
+    static const char *const lines[] = {
+        "status", "token list", "token revoke abcd", "token rotate a@b", "cleanup", "backup /nonexistent"};
+    char *folder = xasprintf("%s/not-there", data_dir);
+    for (size_t i = 0; i < LENGTH_OF(lines); i++) {
+        ck_assert_msg(run_with(folder, lines[i], NULL) == 1, "%s: %d", lines[i], result.exit_code);
+        assert_one_line("there is no relay's data in ");
+        ck_assert(complained(folder));
+        ck_assert_int_ne(access(folder, F_OK), 0);
+    }
+    free(folder);
 }
 END_TEST
 
@@ -237,8 +257,11 @@ START_TEST(revoke_tokens)
     char *line = xasprintf("token revoke %s", json_text_or(json_object_array_get_idx(list, 0), "id", ""));
     must_run(line);
     ck_assert(printed("1 revoked"));
+    ck_assert(complained(strrchr(line, ' ') + 1));
     ck_assert_int_eq(run(line), 1);
     assert_one_line("no such active token");
+    ck_assert_int_eq(run("token revoke --agent team:nobody"), 1);
+    assert_one_line("nobody@team has no active token");
     must_run("token add team:alice");
     must_run("token revoke --agent team:alice");
     ck_assert(printed("2 revoked"));
@@ -248,6 +271,21 @@ START_TEST(revoke_tokens)
     json_object_put(list);
     free(line);
     free(token);
+}
+END_TEST
+
+/* A few digits are enough; the log has the id that token list shows. */
+START_TEST(revoke_by_the_first_digits)
+{
+    must_run("token add team:alice");
+    must_run("token list --json");
+    struct json_object *list = json_out();
+    const char *id = json_text_or(json_object_array_get_idx(list, 0), "id", "");
+    char *line = xasprintf("token revoke %.4s", id);
+    must_run(line);
+    ck_assert(complained(id));
+    json_object_put(list);
+    free(line);
 }
 END_TEST
 
@@ -292,6 +330,19 @@ static void send_message(struct relay_process *relay, const char *token, const c
     free(body);
 }
 
+START_TEST(nobody_yet)
+{
+    must_run("migrate");
+    must_run("token list");
+    ck_assert(printed("patchcord-relay token add"));
+    must_run("status");
+    ck_assert(printed("patchcord-relay token add"));
+    ck_assert(printed("\noldest pending: -\n"));
+    must_run("token list --json");
+    ck_assert(printed("[]"));
+}
+END_TEST
+
 START_TEST(status)
 {
     struct relay_process *relay = relay_start(data_dir, NULL);
@@ -301,7 +352,9 @@ START_TEST(status)
     send_message(relay, alice, "bob");
     must_run("status");
     ck_assert(printed("2 pending"));
+    ck_assert(printed("\noldest pending: just now\nbans: 0\n"));
     ck_assert(printed("alice@team"));
+    ck_assert(!printed(" \n"));
     must_run("status --json");
     struct json_object *body = json_out(), *messages, *agents;
     int64_t count;
@@ -413,7 +466,8 @@ START_TEST(restore_of_what_is_no_backup)
     ck_assert_int_eq(fclose(file), 0);
     ck_assert_int_eq(run(line), 1);
     ck_assert(complained("nothing was restored"));
-    must_run("status"); /* the folder is as empty as it was */
+    ck_assert_int_eq(run("status"), 1); /* the folder is as empty as it was */
+    assert_one_line("there is no relay's data in ");
     free(line);
     free(database);
 }
@@ -475,12 +529,15 @@ int main(void)
     tcase_add_test(tests, help);
     tcase_add_test(tests, wrong_usage);
     tcase_add_test(tests, bad_settings);
+    tcase_add_test(tests, no_relay_in_the_folder);
     tcase_add_test(tests, env_file);
     tcase_add_test(tests, token_add);
     tcase_add_test(tests, existing_tokens);
     tcase_add_test(tests, list_as_json);
     tcase_add_test(tests, revoke_tokens);
+    tcase_add_test(tests, revoke_by_the_first_digits);
     tcase_add_test(tests, rotate);
+    tcase_add_test(tests, nobody_yet);
     tcase_add_test(tests, status);
     tcase_add_test(tests, health);
     tcase_add_test(tests, migrate_and_cleanup);
