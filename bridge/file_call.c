@@ -291,7 +291,7 @@ static void on_downloaded(void *arg, const struct transfer_result *result)
         end_failed(call, RELAY_REJECTED, &text);
         return;
     }
-    bool saved = save_file_commit(call->file);
+    bool saved = save_file_commit(call->file, SAVE_FILE_BEST);
     int error = errno;
     call->file = NULL;
     if (saved) {

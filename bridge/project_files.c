@@ -32,12 +32,24 @@ static bool begins_unseen(const char *part)
     return strncmp(part, "\u200c", 3) == 0 || strncmp(part, "\u200d", 3) == 0;
 }
 
+/* FAT and NTFS find .env as ENV~1, too. */
+static bool is_short_name(const char *part, size_t len)
+{
+    for (size_t i = 0; i + 1 < len; i++) {
+        if (part[i] == '~' && part[i + 1] >= '0' && part[i + 1] <= '9')
+            return true;
+    }
+    return false;
+}
+
 static bool part_allowed(const char *part, size_t len, struct buf *why)
 {
     if (len == 2 && memcmp(part, "..", 2) == 0)
         buf_puts(why, "\"..\" is not taken in a path");
     else if (part[0] == '.')
         buf_printf(why, "hidden files and folders (%.*s) are neither sent nor written", (int)len, part);
+    else if (is_short_name(part, len))
+        buf_printf(why, "%.*s may be the short name of a hidden file", (int)len, part);
     else if (begins_unseen(part))
         buf_puts(why, "a name in the path begins with a character that cannot be seen");
     else if (len > NAME_MAX)

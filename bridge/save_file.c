@@ -61,7 +61,7 @@ static void end(struct save_file *file)
     errno = error;
 }
 
-/* For file systems without hard links: the name is made ours first, then the file moves onto it. */
+/* The name is made ours first, then the file moves onto it. */
 static bool publish_by_rename(struct save_file *file)
 {
     int mine = openat(file->folder, file->name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, MODE);
@@ -76,19 +76,19 @@ static bool publish_by_rename(struct save_file *file)
     return false;
 }
 
-static bool publish(struct save_file *file)
+static bool publish(struct save_file *file, enum save_file_way way)
 {
-    if (linkat(file->folder, file->part, file->folder, file->name, 0) == 0)
+    if (way == SAVE_FILE_BEST && linkat(file->folder, file->part, file->folder, file->name, 0) == 0)
         return true;
-    return errno != EEXIST && publish_by_rename(file);
+    return (way == SAVE_FILE_PORTABLE || errno != EEXIST) && publish_by_rename(file);
 }
 
-bool save_file_commit(struct save_file *file)
+bool save_file_commit(struct save_file *file, enum save_file_way way)
 {
     bool whole = fsync(file->fd) == 0;
     whole = close(file->fd) == 0 && whole;
     file->fd = -1;
-    bool done = whole && publish(file);
+    bool done = whole && publish(file, way);
     end(file);
     return done;
 }

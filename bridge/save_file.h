@@ -10,12 +10,15 @@
 
 struct save_file;
 
+/* Portable: for file systems without hard links too. */
+enum save_file_way { SAVE_FILE_BEST, SAVE_FILE_PORTABLE };
+
 /* name: without a slash. folder is a descriptor, taken over in any case. NULL: errno. */
 struct save_file *save_file_begin(int folder, const char *name);
 /* False: errno. */
 MUST_CHECK bool save_file_write(struct save_file *file, const void *bytes, size_t len);
 /* Ends it in any case. False: errno (EEXIST: the name was taken meanwhile), and nothing is left of it. */
-MUST_CHECK bool save_file_commit(struct save_file *file);
+MUST_CHECK bool save_file_commit(struct save_file *file, enum save_file_way way);
 /* Ends it and leaves nothing. NULL is fine. */
 void save_file_abort(struct save_file *file);
 

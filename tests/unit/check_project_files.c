@@ -187,6 +187,11 @@ static const struct {
     {"file\n", NULL, "cannot be seen"},
     {"file\x7f", NULL, "cannot be seen"},
     {"file\xff", NULL, "cannot be seen"},
+    {"ENV~1", NULL, "short name"}, /* of .env, on FAT and NTFS */
+    {"GIT~1/config", NULL, "short name"},
+    {"a~b~2", NULL, "short name"},
+    {"file~", NULL, "No such file"},
+    {"file~x", NULL, "No such file"},
     /* other ways out */
     {"..", NULL, "\"..\""},
     {"../secret", NULL, "\"..\""},
@@ -273,6 +278,7 @@ static const struct {
     {"hidden/new", NULL, "hidden"},
     {"PROJECT/.git/hooks/pre-commit", NULL, "hidden"},
     {"\xe2\x80\x8d.git/hooks/pre-commit", NULL, "cannot be seen"},
+    {"GIT~1/hooks/pre-commit", NULL, "short name"},
     {"..", NULL, "\"..\""},
     {"../new", NULL, "\"..\""},
     {"a/../../new", NULL, "\"..\""},
@@ -296,7 +302,8 @@ static void expect_placing(const char *path, const char *becomes, const char *wh
         ck_assert_msg(folder >= 0, "%s: %s", path, buf_text(&said));
         struct save_file *file = save_file_begin(folder, name);
         ck_assert_ptr_nonnull(file);
-        ck_assert(save_file_write(file, "text", 4) && save_file_commit(file));
+        enum save_file_way saving = way == BENEATH_BEST ? SAVE_FILE_BEST : SAVE_FILE_PORTABLE;
+        ck_assert(save_file_write(file, "text", 4) && save_file_commit(file, saving));
         char *at = in_top(becomes);
         struct stat st;
         ck_assert_int_eq(lstat(at, &st), 0);
@@ -444,11 +451,13 @@ START_TEST(a_saved_file_appears_whole_or_not_at_all)
     save_file_abort(file);
     ck_assert_int_eq(count_files(allowed), before);
 
-    file = save_file_begin(open(allowed, O_RDONLY | O_DIRECTORY), "c");
-    ck_assert(save_file_write(file, "whole", 5));
-    ck_assert(!save_file_commit(file));
-    ck_assert_int_eq(errno, EEXIST);
-    ck_assert_int_eq(count_files(allowed), before);
+    for (int i = 0; i < 2; i++) {
+        file = save_file_begin(open(allowed, O_RDONLY | O_DIRECTORY), "c");
+        ck_assert(save_file_write(file, "whole", 5));
+        ck_assert(!save_file_commit(file, i == 0 ? SAVE_FILE_BEST : SAVE_FILE_PORTABLE));
+        ck_assert_int_eq(errno, EEXIST);
+        ck_assert_int_eq(count_files(allowed), before);
+    }
     save_file_abort(NULL);
     free(at);
 }

@@ -332,6 +332,19 @@ START_TEST(the_relays_limits_are_told)
 }
 END_TEST
 
+START_TEST(a_full_quota_is_told_before_the_bytes_go)
+{
+    enum { LARGE = 3 * 1024 * 1024 };
+    unsigned char *bytes = random_bytes(LARGE);
+    relay_stop(relay);
+    relay_restart(relay, (const char *const[]){"PATCHCORD_ATTACHMENT_QUOTA_BYTES=1000000", NULL});
+    write_file(front_folder, "large.bin", bytes, LARGE);
+    fails(front, "upload_attachment", "{\"local_path\":\"large.bin\"}", "(status 507)");
+    free(call(front, "inbox", "{}", false));
+    free(bytes);
+}
+END_TEST
+
 /* ---- ways in and out ---- */
 
 static void make_hostile_project(const char *folder)
@@ -735,6 +748,7 @@ int main(void)
     tcase_add_test(tests, names_and_types_are_the_callers_or_the_files);
     tcase_add_test(tests, other_calls_go_on_beside_many_files);
     tcase_add_test(tests, the_relays_limits_are_told);
+    tcase_add_test(tests, a_full_quota_is_told_before_the_bytes_go);
     tcase_add_test(tests, hostile_paths_are_refused_before_the_relay_is_asked);
     tcase_add_test(tests, home_is_no_project_unless_the_person_says_so);
     tcase_add_test(tests, people_upload_and_download);
