@@ -53,8 +53,9 @@ static enum verdict park(
             clock_mono_ms() + (left_ms > LEASE_LOOK_LEAST_MS ? left_ms + 1 : LEASE_LOOK_LEAST_MS);
         until_ms = look_ms < until_ms ? look_ms : until_ms;
     }
-    call->wait =
-        (struct wait){.key = call->who->address, .ticket = ticket, .until_ms = until_ms, .exclusive = true};
+    /* A peek takes nothing, so that it must not have the one notification that a taker is waiting for. */
+    call->wait = (struct wait){
+        .key = call->who->address, .ticket = ticket, .until_ms = until_ms, .exclusive = !call->peek};
     return VERDICT_WAIT;
 }
 

@@ -234,7 +234,8 @@ START_TEST(a_hang_up_after_the_result)
     enum { ROUNDS = 20 };
 
     for (int i = 0; i < ROUNDS; i++) {
-        struct open_call *wait = call_begin(relay, backend, "tools/call", "{\"name\":\"wait_for_message\"}", NULL);
+        struct open_call *wait =
+            call_begin(relay, backend, "tools/call", "{\"name\":\"wait_for_message\"}", NULL);
         ck_assert(call_hears(wait, "text/event-stream", SOON_MS));
         char *id = send_text("wake up");
         ck_assert(call_hears(wait, "\"isError\":false", SOON_MS));
@@ -260,6 +261,34 @@ START_TEST(one_message_wakes_one_wait)
     ck_assert_ptr_null(strstr(call_heard(second), "> for the first"));
     call_end(first);
     call_end(second);
+}
+END_TEST
+
+/* A wait that only looks has no part in who is woken: the one that takes hears at once. */
+START_TEST(a_peeking_wait_holds_up_nobody)
+{
+    static const char peeking[] = "{\"name\":\"wait_for_message\",\"arguments\":{\"timeout_seconds\":60},\"_"
+                                  "meta\":{\"patchcord/peek\":true}}";
+    static const char taking[] = "{\"name\":\"wait_for_message\",\"arguments\":{\"timeout_seconds\":60}}";
+    struct open_call *peek = call_begin(relay, backend, "tools/call", peeking, NULL);
+    ck_assert(relay_await_parked(relay, 1));
+    char *id = send_text("look");
+    ck_assert(call_hears(peek, "> look", SOON_MS));
+    becomes(id, ", pending\n");
+    call_end(peek);
+    tool_says(relay, backend, "inbox", "{}", "> look\n");
+    free(id);
+
+    peek = call_begin(relay, backend, "tools/call", peeking, NULL);
+    ck_assert(relay_await_parked(relay, 1));
+    struct open_call *take = call_begin(relay, backend, "tools/call", taking, NULL);
+    ck_assert(relay_await_parked(relay, 2));
+    id = send_text("take");
+    ck_assert(call_hears(take, "> take", SOON_MS));
+    becomes(id, ", read just now\n");
+    free(id);
+    call_end(take);
+    call_end(peek);
 }
 END_TEST
 
@@ -396,6 +425,7 @@ int main(void)
     tcase_add_test(tests, a_wait_wakes);
     tcase_add_test(tests, a_hang_up_after_the_result);
     tcase_add_test(tests, one_message_wakes_one_wait);
+    tcase_add_test(tests, a_peeking_wait_holds_up_nobody);
     tcase_add_test(tests, a_wait_that_was_left);
     tcase_add_test(tests, a_wait_runs_out);
     tcase_add_test(tests, progress_of_a_long_wait);
