@@ -135,6 +135,7 @@ static void end_exchange(struct file_call *call, const struct transfer_result *r
         buf_printf(&text, "The %s was given up: %s.", verb, buf_text(&call->why));
         break;
     case TRANSFER_BROKEN:
+    case TRANSFER_GARBLED:
         buf_printf(&text, "The connection to %s broke during the %s (%s). Call again.", call->server, verb,
             result->reason);
         break;

@@ -171,6 +171,7 @@ static void on_stream_end(void *arg, const struct transfer_result *result)
         reply->problem = xasprintf("The connection to the relay at %s broke (%s).", url, result->reason);
         break;
     case TRANSFER_MISDIRECTED:
+    case TRANSFER_GARBLED:
     case TRANSFER_NOT_SENT:
         reply->outcome = RELAY_UNREACHABLE;
         reply->problem = xasprintf("The relay at %s cannot be reached (%s).", url, result->reason);

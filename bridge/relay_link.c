@@ -253,11 +253,16 @@ static void read_result(const struct transfer_result *result, const char *url, s
         relay_reply_read(result->status, result->retry_after_s, result->body, result->body_len, url, reply);
         return;
     }
-    bool broken = result->fault == TRANSFER_BROKEN;
-    *reply =
-        (struct relay_reply){.outcome = broken ? RELAY_UNCERTAIN : RELAY_UNREACHABLE, .retry_after_s = -1};
-    reply->problem = broken ? xasprintf("The connection to the relay at %s broke (%s).", url, result->reason)
-                            : xasprintf("The relay at %s cannot be reached (%s).", url, result->reason);
+    bool broken = result->fault == TRANSFER_BROKEN, garbled = result->fault == TRANSFER_GARBLED;
+    *reply = (struct relay_reply){
+        .outcome = broken || garbled ? RELAY_UNCERTAIN : RELAY_UNREACHABLE, .retry_after_s = -1};
+    if (garbled)
+        reply->problem =
+            xasprintf("What answers at %s is no HTTP (%s). Check PATCHCORD_URL.", url, result->reason);
+    else
+        reply->problem = broken
+                             ? xasprintf("The connection to the relay at %s broke (%s).", url, result->reason)
+                             : xasprintf("The relay at %s cannot be reached (%s).", url, result->reason);
 }
 
 static void add_advice(const struct relay_call *call, struct relay_reply *reply)
@@ -363,7 +368,7 @@ static void on_answer(void *arg, const struct transfer_result *result)
     acks_ride_ended(link->acks, call, reply.outcome == RELAY_DONE && !relay_reply_is_error(&reply));
     link->reached |= reply.outcome == RELAY_DONE;
     call->uncertain |= reply.outcome == RELAY_UNCERTAIN;
-    bool misdirected = result->fault == TRANSFER_MISDIRECTED;
+    bool misdirected = result->fault == TRANSFER_MISDIRECTED || result->fault == TRANSFER_GARBLED;
     int64_t delay =
         call->rule->waits ? wait_next(call, &reply, misdirected) : quick_next(call, &reply, misdirected);
     if (delay < 0)

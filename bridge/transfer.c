@@ -253,7 +253,6 @@ static enum transfer_fault sort_fault(const struct transfer *transfer, CURLcode 
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_URL_MALFORMAT:
         return TRANSFER_MISDIRECTED;
     default:
@@ -261,6 +260,9 @@ static enum transfer_fault sort_fault(const struct transfer *transfer, CURLcode 
     }
     long sent = 0;
     curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &sent);
+    /* Of the scheme, or of the answer's first line. */
+    if (code == CURLE_UNSUPPORTED_PROTOCOL)
+        return sent > 0 ? TRANSFER_GARBLED : TRANSFER_MISDIRECTED;
     return sent > 0 ? TRANSFER_BROKEN : TRANSFER_NOT_SENT;
 }
 

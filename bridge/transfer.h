@@ -23,6 +23,7 @@ enum transfer_fault {
     TRANSFER_MISDIRECTED, /* not sent: no such host, or a certificate that is not trusted */
     TRANSFER_NOT_SENT,    /* not sent: no connection */
     TRANSFER_BROKEN,      /* sent at least in part, and no whole answer came */
+    TRANSFER_GARBLED,     /* sent, and what came back is no HTTP: nobody knows what was done */
     TRANSFER_TAKER_DONE,  /* take returned false, or give -1 */
 };
 

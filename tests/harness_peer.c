@@ -101,9 +101,15 @@ static bool stay_silent(struct peer_connection *c, struct peer_request *request)
     return true;
 }
 
+/* True where the connection goes on. */
 static bool send_answer(struct peer_connection *c, const struct peer_answer *answer)
 {
+    static const char greeting[] = "220 mail.example is ready\r\n";
     struct buf out = {0};
+    if (answer->no_http) {
+        (void)!send(c->fd, greeting, sizeof greeting - 1, MSG_NOSIGNAL);
+        return false;
+    }
     size_t len = answer->body ? strlen(answer->body) : 0;
     buf_printf(&out,
         "HTTP/1.1 %d Scripted\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n%s\r\n",

@@ -18,6 +18,7 @@ struct peer_answer {
     const char *headers; /* more, each ending in "\r\n"; NULL: none */
     char *body;          /* freed by the peer; NULL: empty */
     bool silent;         /* says nothing until the client hangs up, or peer_let_go */
+    bool no_http;        /* answers as a program of another protocol does */
 };
 
 /* Fills in *answer (zeroed, status 200). Called from the peer's threads, one at a time. */

@@ -308,6 +308,27 @@ START_TEST(what_is_unknown_is_said)
 }
 END_TEST
 
+static void script_no_http(const struct peer_request *request, struct peer_answer *answer)
+{
+    (void)request;
+    answer->no_http = true;
+}
+
+/* What was sent to somebody who speaks something else may have been carried out all the same. */
+START_TEST(what_answers_may_speak_no_http)
+{
+    begin(script_no_http);
+    bool failed;
+    char *text = bridge_tool(bridge, "send_message", "{\"to\":\"b\",\"content\":\"x\"}", &failed);
+    ck_assert(failed);
+    ck_assert_ptr_nonnull(strstr(text, "is no HTTP"));
+    ck_assert_ptr_nonnull(strstr(text, "may have been sent: check with recall"));
+    free(text);
+    ck_assert_int_eq(peer_count(peer, MCP), 1);
+    expect_text("wait_for_message", "{\"timeout_seconds\":60}", true, "What answers at http");
+}
+END_TEST
+
 /* ---- waits ---- */
 
 static void script_rough_wait(const struct peer_request *request, struct peer_answer *answer)
@@ -710,6 +731,7 @@ int main(void)
     tcase_add_test(tests, a_short_limit_is_waited_out_once);
     tcase_add_test(tests, a_broken_send_is_repeated_under_its_id);
     tcase_add_test(tests, what_is_unknown_is_said);
+    tcase_add_test(tests, what_answers_may_speak_no_http);
     tcase_add_test(tests, a_wait_goes_on_through_trouble);
     tcase_add_test(tests, a_wait_that_ran_out_names_its_whole_time);
     tcase_add_test(tests, a_wait_for_a_relay_that_stays_away_runs_out);
