@@ -21,15 +21,22 @@ static const struct {
     {0x000E, 0x001F},   /* C0 after the line ends, the escape character among them */
     {0x007F, 0x009F},   /* DEL and C1 */
     {0x00AD, 0x00AD},   /* soft hyphen */
+    {0x034F, 0x034F},   /* combining grapheme joiner */
     {0x061C, 0x061C},   /* Arabic letter mark */
-    {0x180E, 0x180E},   /* Mongolian vowel separator */
+    {0x115F, 0x1160},   /* Hangul fillers */
+    {0x17B4, 0x17B5},   /* Khmer inherent vowels */
+    {0x180B, 0x180F},   /* Mongolian variation selectors, vowel separator */
     {0x200B, 0x200B},   /* zero width space */
     {0x200E, 0x200F},   /* direction marks */
     {0x202A, 0x202E},   /* embeddings and overrides */
     {0x2060, 0x206F},   /* word joiner, invisible operators, isolates */
+    {0x3164, 0x3164},   /* Hangul filler */
+    {0xFE00, 0xFE0D},   /* variation selectors; the last two are part of emoji */
     {0xFEFF, 0xFEFF},   /* zero width no-break space */
+    {0xFFA0, 0xFFA0},   /* Hangul filler, half the width */
     {0xFFF9, 0xFFFB},   /* interlinear annotation */
-    {0xE0000, 0xE007F}, /* tags: whole sentences can hide in them */
+    {0x1D173, 0x1D17A}, /* musical beams, ties and phrases */
+    {0xE0000, 0xE0FFF}, /* tags and more variation selectors: whole sentences can hide in them */
 };
 
 bool fence_is_unseen(uint32_t code_point)
