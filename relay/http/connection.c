@@ -204,6 +204,18 @@ static void copy_headers(struct MHD_Connection *mhd, struct exchange *ex)
     MHD_get_connection_values_n(mhd, MHD_HEADER_KIND, copy_header, &copy);
 }
 
+/* Blanks behind a value are no part of it (RFC 9110, 5.5). Only once the framing is checked: libmicrohttpd
+ * does not drop them where it looks for "chunked". */
+static void trim_values(struct exchange *ex)
+{
+    for (size_t i = 0; i < ex->headers_count; i++) {
+        char *value = ex->headers[i].value;
+        size_t len = strlen(value);
+        while (len > 0 && (value[len - 1] == ' ' || value[len - 1] == '\t'))
+            value[--len] = '\0';
+    }
+}
+
 /* libmicrohttpd 0.9 reads the header in place with C strings: it drops what follows a zero byte in a value,
  * joins folded lines, and takes a line without a name for the end. Each leaves bytes of the block that belong
  * to no field, so fields must follow one another with nothing but a line end between. Later versions refuse
@@ -263,6 +275,9 @@ static const char *find_fault(struct request *r, const char *method, const char 
     const char *fault = framing_check(r->ex.headers, r->ex.headers_count, body_len);
     if (!fault && header_has_gap(r->connection->mhd, method, version))
         fault = "The header is malformed.";
+    if (!fault && *body_len == FRAMING_CHUNKED && strcmp(version, MHD_HTTP_VERSION_1_0) == 0)
+        fault = "Transfer-Encoding needs HTTP/1.1."; /* programs on the way may not have read it (RFC
+                                                        9112, 6.1) */
     if (!fault && r->is_bad)
         fault = "The request target is malformed.";
     return fault;
@@ -323,6 +338,7 @@ static enum MHD_Result begin(struct request *r, const char *method, const char *
 
     int64_t body_len = 0;
     const char *fault = find_fault(r, method, version, &body_len);
+    trim_values(ex);
     if (fault) {
         exchange_add_header(ex, "Connection", "close"); /* nobody knows where the next request would begin */
         exchange_error(ex, 400, "bad_request", fault);

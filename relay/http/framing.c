@@ -38,12 +38,12 @@ static bool read_length(const char *text, int64_t *out)
     return true;
 }
 
-struct lengths {
-    size_t content_lengths, transfer_encodings;
+struct seen_fields {
+    size_t content_lengths, transfer_encodings, hosts;
     int64_t content_length;
 };
 
-static const char *check_length(const struct http_field *f, struct lengths *seen)
+static const char *check_field(const struct http_field *f, struct seen_fields *seen)
 {
     if (strcasecmp(f->name, "Content-Length") == 0) {
         int64_t length;
@@ -55,19 +55,21 @@ static const char *check_length(const struct http_field *f, struct lengths *seen
     } else if (strcasecmp(f->name, "Transfer-Encoding") == 0) {
         if (seen->transfer_encodings++ > 0 || strcasecmp(f->value, "chunked") != 0)
             return "Transfer-Encoding is not chunked.";
+    } else if (strcasecmp(f->name, "Host") == 0 && seen->hosts++ > 0) {
+        return "Host is there twice.";
     }
     return NULL;
 }
 
 const char *framing_check(const struct http_field *headers, size_t count, int64_t *body_len)
 {
-    struct lengths seen = {0};
+    struct seen_fields seen = {0};
     for (size_t i = 0; i < count; i++) {
         if (!is_token(headers[i].name))
             return "A header's name has a character that is not allowed there.";
         if (!is_value(headers[i].value))
             return "A header's value has a control character.";
-        const char *problem = check_length(&headers[i], &seen);
+        const char *problem = check_field(&headers[i], &seen);
         if (problem)
             return problem;
     }

@@ -51,6 +51,8 @@ START_TEST(names_and_values)
     ck_assert_int_eq(frame(FIELD("\xc3\xa4", "x"), none), -99);
     ck_assert_int_eq(frame(FIELD("a", "x\ry"), none), -99);
     ck_assert_int_eq(frame(FIELD("a", "x\x7f"), none), -99);
+    ck_assert_int_eq(frame(FIELD("a", "x"), FIELD("a", "y")), 0);
+    ck_assert_int_eq(frame(FIELD("Host", "x"), FIELD("host", "x")), -99);
 }
 END_TEST
 

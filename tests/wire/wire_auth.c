@@ -108,6 +108,15 @@ static bool is_accepted(void *arg)
     return call("GET", "/api/inbox", arg, NULL, NULL) == 200;
 }
 
+/* Blanks around a header's value are no part of it. */
+START_TEST(blanks_around_a_token)
+{
+    char *header = xasprintf("Authorization:  Bearer %s \t", token);
+    ck_assert_int_eq(call("GET", "/api/inbox", NULL, (const char *const[]){header, NULL}, NULL), 200);
+    free(header);
+}
+END_TEST
+
 START_TEST(revoked_token)
 {
     ck_assert_int_eq(call("GET", "/api/inbox", token, NULL, NULL), 200); /* cached from now on */
@@ -253,6 +262,7 @@ int main(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, every_door_wants_a_token);
     tcase_add_test(tests, good_token);
+    tcase_add_test(tests, blanks_around_a_token);
     tcase_add_test(tests, revoked_token);
     tcase_add_test(tests, added_while_it_is_refused);
     tcase_add_test(tests, rotated_token);
