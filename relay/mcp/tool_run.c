@@ -99,12 +99,20 @@ static const char *read_meta(struct tool_run *run, struct json_object *meta)
 
 /* ---- beginning ---- */
 
-static struct json_object *invalid_params(struct json_object *id, const char *before, const char *word)
+static struct json_object *malformed_meta(struct json_object *id, const char *key)
+{
+    char *text = xasprintf("malformed _meta: %s", key);
+    struct json_object *error = jsonrpc_error(id, JSONRPC_INVALID_PARAMS, text, NULL);
+    free(text);
+    return error;
+}
+
+static struct json_object *unknown_tool(struct json_object *id, const char *name)
 {
     struct buf text = {0};
 
-    buf_puts(&text, before);
-    fence_word(&text, word, FENCE_WORD_MAX);
+    buf_puts(&text, "Unknown tool: ");
+    fence_word(&text, name, FENCE_WORD_MAX);
     struct json_object *error = jsonrpc_error(id, JSONRPC_INVALID_PARAMS, buf_text(&text), NULL);
     buf_free(&text);
     return error;
@@ -142,7 +150,7 @@ struct tool_run *tool_run_new(struct relay *relay, const struct identity *who, c
     }
     const struct tool_spec *spec = tool_spec_find(name);
     if (!spec || !tool_find(spec->name)) {
-        *error = invalid_params(message->id, "Unknown tool: ", name);
+        *error = unknown_tool(message->id, name);
         return NULL;
     }
 
@@ -157,7 +165,7 @@ struct tool_run *tool_run_new(struct relay *relay, const struct identity *who, c
     run->next_progress_ms = run->call.began_ms + TOOL_RUN_PROGRESS_MS;
     const char *wrong = read_meta(run, mcp->meta);
     if (wrong) {
-        *error = invalid_params(message->id, "malformed _meta: ", wrong);
+        *error = malformed_meta(message->id, wrong);
         tool_run_free(run);
         return NULL;
     }

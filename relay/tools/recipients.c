@@ -23,9 +23,13 @@ bool recipient_read(struct tool_call *call, const char *address, char name[stati
     if (!ident_parse(address, &ident))
         return fail_with_word(
             call, "Not an agent's name: ", address, ". Names are like backend; inbox lists who is there.");
-    if (ident.namespace_id[0] && strcmp(ident.namespace_id, call->who->namespace_id) != 0)
-        return fail_with_word(call, "Out of reach: ", address,
-            ". Messages stay inside your own namespace; inbox lists who is there.");
+    if (ident.namespace_id[0] && strcmp(ident.namespace_id, call->who->namespace_id) != 0) {
+        char shown[ADDRESS_SIZE];
+        ident_format(ident.namespace_id, ident.agent, shown);
+        tool_fail(call,
+            "Out of reach: %s. Messages stay inside your own namespace; inbox lists who is there.", shown);
+        return false;
+    }
     memcpy(name, ident.agent, NAME_SIZE);
     return true;
 }

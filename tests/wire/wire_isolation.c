@@ -106,11 +106,11 @@ START_TEST(addresses_elsewhere_are_out_of_reach)
     same_refusal(
         "send_message", "{\"to\":\"@\",\"content\":\"x\"}", "frontend_myproject", "nobody_myproject");
     tool_fails(relay, stranger, "send_message", "{\"to\":\"frontend@myproject\",\"content\":\"x\"}",
-        "Out of reach: frontend_myproject.");
+        "Out of reach: frontend@myproject.");
     tool_fails(relay, stranger, "send_message", "{\"to\":\"nobody@nowhere\",\"content\":\"x\"}",
-        "Out of reach: nobody_nowhere.");
+        "Out of reach: nobody@nowhere.");
     tool_fails(relay, stranger, "send_message", "{\"to\":\"myproject:frontend\",\"content\":\"x\"}",
-        "Out of reach: myproject_frontend.");
+        "Out of reach: frontend@myproject.");
     tool_fails(relay, stranger, "send_message", "{\"to\":\"frontend\",\"content\":\"x\"}",
         "Unknown recipient frontend: nothing was sent. Agents of yourproject, nearest name first: backend");
     tool_fails(relay, stranger, "recall", "{\"from_agent\":\"frontend@myproject\"}", "Out of reach");
