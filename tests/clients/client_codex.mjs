@@ -1,5 +1,5 @@
-// The real Codex with Patchcord as a required server: by the bridge and by the HTTP lines of docs/client-setup.md. Its scripted
-// model calls our inbox.
+// The real Codex with Patchcord as a required server: by the bridge and by the HTTP lines of docs/client-setup.md. Its
+// scripted model calls our inbox.
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { bridge, check, environment, expect, expectMatch, folder, program, Relay, run, scripted, sendEvents } from "./lib.mjs";
@@ -20,7 +20,8 @@ async function model() {
         if (output) seen.result = JSON.stringify(output);
         const item = output
             ? { type: "message", role: "assistant", id: "msg_1", content: [{ type: "output_text", text: "done" }] }
-            : { type: "function_call", id: "fc_1", call_id: "call_1", namespace: "mcp__patchcord", name: "inbox", arguments: "{}" };
+            : { type: "function_call", id: "fc_1", call_id: "call_1", namespace: "mcp__patchcord", name: "inbox",
+                arguments: "{}" };
         sendEvents(response, [
             { type: "response.created", response: { id: "resp_1" } },
             { type: "response.output_item.done", output_index: 0, item },

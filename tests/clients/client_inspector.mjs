@@ -14,7 +14,8 @@ const transports = {
         ["--", bridge, "mcp"],
     ],
     http: (token) => [
-        ["--transport", "http", "--header", `Authorization: Bearer ${token}`, "--stored-auth-only", "--server-url", `${relay.url}/mcp`],
+        ["--transport", "http", "--header", `Authorization: Bearer ${token}`, "--stored-auth-only",
+            "--server-url", `${relay.url}/mcp`],
         [],
     ],
 };
@@ -30,7 +31,8 @@ async function inspect(transport, era, agent, method, ...more) {
 }
 
 async function call(transport, era, agent, tool, args) {
-    const result = await inspect(transport, era, agent, "tools/call", "--tool-name", tool, "--tool-args-json", JSON.stringify(args));
+    const words = ["--tool-name", tool, "--tool-args-json", JSON.stringify(args)];
+    const result = await inspect(transport, era, agent, "tools/call", ...words);
     expect(!result.isError, `${tool}: ${JSON.stringify(result)}`);
     return result.content[0].text;
 }
@@ -51,7 +53,8 @@ for (const transport of Object.keys(transports)) {
             const inbox = await call(transport, era, "backend", "inbox", {});
             expect(inbox.includes(id) && inbox.includes(`> ${question}`), inbox);
             await call(transport, era, "backend", "reply", { message_id: id, content: `answered ${question}` });
-            expectMatch(await call(transport, era, "frontend", "inbox", {}), new RegExp(`> answered ${question}`), "the answer");
+            const answer = await call(transport, era, "frontend", "inbox", {});
+            expectMatch(answer, new RegExp(`> answered ${question}`), "the answer");
         });
     }
 }

@@ -44,7 +44,8 @@ http {
     }
 }
 `);
-    const child = spawn("nginx", ["-c", file, "-e", path.join(home, "error.log")], { env: environment(home), stdio: "inherit" });
+    const args = ["-c", file, "-e", path.join(home, "error.log")];
+    const child = spawn("nginx", args, { env: environment(home), stdio: "inherit" });
     atEnd(async () => {
         child.kill("SIGTERM");
         await once(child, "exit");
@@ -74,7 +75,8 @@ async function waitByBridge() {
     let out = "";
     child.stdout.setEncoding("utf8").on("data", (text) => (out += text));
     const say = (message) => child.stdin.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`);
-    say({ id: 1, method: "initialize", params: { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "t", version: "1" } } });
+    const clientInfo = { name: "nginx-test", version: "1" };
+    say({ id: 1, method: "initialize", params: { protocolVersion: "2025-11-25", capabilities: {}, clientInfo } });
     say({ method: "notifications/initialized" });
     say({ id: 2, method: "tools/call", params: { name: "wait_for_message", arguments: { timeout_seconds: seconds + 30 } } });
     await pause(seconds * 1000);

@@ -97,7 +97,8 @@ export class Relay {
     static async start(more = {}) {
         const relay = new Relay();
         relay.home = folder();
-        relay.env = environment(relay.home, { PATCHCORD_PORT: "0", PATCHCORD_DATA_DIR: path.join(relay.home, "data"), ...more });
+        const data = path.join(relay.home, "data");
+        relay.env = environment(relay.home, { PATCHCORD_PORT: "0", PATCHCORD_DATA_DIR: data, ...more });
         const log = path.join(relay.home, "relay.log");
         const descriptor = openSync(log, "w");
         relay.child = spawn(relayProgram, ["serve"], { env: relay.env, stdio: ["ignore", "ignore", descriptor] });
@@ -119,8 +120,7 @@ export class Relay {
 
     // A new token for agent@namespace.
     async token(address) {
-        const [agent, namespace] = address.split("@");
-        const { code, out, err } = await program(relayProgram, ["token", "add", "--namespace", namespace, agent], { env: this.env });
+        const { code, out, err } = await program(relayProgram, ["token", "add", address], { env: this.env });
         expect(code === 0, `token add: ${err}`);
         return out.trim();
     }
