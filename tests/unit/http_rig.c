@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <check.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
@@ -146,7 +147,77 @@ static enum verdict handle_stream(struct exchange *ex)
     return exchange_wait(ex, "stream", ticket, clock_mono_ms() + 60000, false);
 }
 
+/* ---- a body that is not gathered, and a file as the answer ---- */
+
+struct taken {
+    uint64_t bytes, fingerprint;
+};
+
+static void count_taken(struct exchange *ex, enum settlement how)
+{
+    count_settled(ex, how);
+    free(ex->state);
+}
+
+static bool admit_sink(struct exchange *ex)
+{
+    if (exchange_query(ex, "refused")) {
+        exchange_error(ex, 403, "refused", "Not wanted.");
+        return false;
+    }
+    ex->state = calloc(1, sizeof(struct taken));
+    ex->settle = count_taken;
+    return true;
+}
+
+static bool receive_sink(struct exchange *ex)
+{
+    struct taken *taken = ex->state;
+    struct pollfd none = {.fd = -1};
+    poll(&none, 1, (int)query_number(ex, "ms", 0));
+    taken->bytes += ex->body.len;
+    taken->fingerprint = rig_fingerprint(taken->fingerprint, ex->body.data, ex->body.len);
+    atomic_fetch_add(&rig.runs, 1);
+    if (taken->bytes < (uint64_t)query_number(ex, "enough", INT64_MAX))
+        return true;
+    exchange_error(ex, 507, "full", "That is enough.");
+    return false;
+}
+
+static enum verdict handle_sink(struct exchange *ex)
+{
+    const struct taken *taken = ex->state;
+    receive_sink(ex);
+    ex->status = 0;
+    buf_reset(&ex->answer);
+    buf_printf(
+        &ex->answer, "%llu %llu", (unsigned long long)taken->bytes, (unsigned long long)taken->fingerprint);
+    ex->status = 200;
+    ex->content_type = "text/plain";
+    return VERDICT_DONE;
+}
+
+static const struct body_sink sink = {.admit = admit_sink, .receive = receive_sink};
+
+/* So many bytes of this very program, from an offset on. */
+static enum verdict handle_file(struct exchange *ex)
+{
+    const int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    exchange_answer_file(ex, 200, fd, query_number(ex, "at", 0), query_number(ex, "len", 0));
+    ex->settle = count_settled;
+    return VERDICT_DONE;
+}
+
+uint64_t rig_fingerprint(uint64_t before, const char *bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        before = (before ^ (unsigned char)bytes[i]) * 1099511628211U;
+    return before;
+}
+
 static const struct route routes[] = {
+    {"PUT", "/sink", "sink", 0, handle_sink, &sink},
+    {"GET", "/file", "file", 0, handle_file, NULL},
     {"GET", "/hello", "hello", 0, handle_hello, NULL},
     {"POST", "/echo", "echo", 1000, handle_echo, NULL},
     {"PUT", "/echo", "echo", 4 * 1024 * 1024, handle_echo, NULL},

@@ -43,6 +43,8 @@ int rig_answer(int fd, struct buf *head, struct buf *body);
 bool rig_read_until(int fd, const char *text, struct buf *got);
 /* Sends bytes over a connection of its own, and reads all until the end. The status, or 0. */
 int rig_once(const char *bytes, size_t len, struct buf *answer);
+/* Of the bytes that came before (0 at the start) and these: what PUT /sink answers behind their number. */
+uint64_t rig_fingerprint(uint64_t before, const char *bytes, size_t len);
 /* Until *counter is at least wanted; false after timeout_ms. */
 bool rig_reaches(atomic_int *counter, int wanted, int timeout_ms);
 bool rig_parked(size_t wanted, int timeout_ms);
