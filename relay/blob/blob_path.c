@@ -98,18 +98,19 @@ void blob_name_safe(const char *name, char out[static BLOB_NAME_SIZE])
     const char *start = last_part(name), *end = start + strlen(start), *dot = extension(start, end);
     struct name_writer w = {.out = out, .room = BLOB_NAME_MAX - 1 - (size_t)(end - dot)};
     write_safe(&w, start, dot);
-    w.room = BLOB_NAME_MAX - 1; /* one is kept for the mark of a device */
+    w.room = BLOB_NAME_MAX - 1;
     write_safe(&w, dot, end);
-    while (w.len > 0 && (out[w.len - 1] == '.' || out[w.len - 1] == ' '))
-        out[--w.len] = '\0';
-    if (w.len == 0 || strcmp(out, "_") == 0) {
-        memcpy(out, "file", sizeof "file");
-        return;
-    }
     if (is_device(out)) {
-        memmove(out + 1, out, w.len + 1);
+        w.len -= w.len == w.room; /* so that a name made safe is safe already */
+        memmove(out + 1, out, w.len);
         out[0] = '_';
+        w.len++;
     }
+    while (w.len > 0 && out[w.len - 1] == '.')
+        w.len--;
+    memset(out + w.len, 0, BLOB_NAME_SIZE - w.len); /* what was cut off, too */
+    if (w.len == 0 || strcmp(out, "_") == 0)
+        memcpy(out, "file", sizeof "file");
 }
 
 /* A name as blob_name_safe leaves it. */

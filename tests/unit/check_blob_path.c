@@ -4,8 +4,8 @@
 #include "../../relay/blob/blob_path.h"
 #include "unit.h"
 
-#define X10 "xxxxxxxxxx"
-#define X90 X10 X10 X10 X10 X10 X10 X10 X10 X10
+#define X10   "xxxxxxxxxx"
+#define X90   X10 X10 X10 X10 X10 X10 X10 X10 X10
 #define HEX40 "0123456789abcdef0123456789abcdef01234567"
 
 /* ---- names that anybody may give ---- */
@@ -41,7 +41,9 @@ static const struct {
     {"carriage\r\n.txt", "carriage_.txt"},
     {"tab\there", "tab_here"},
     {"bell\a", "bell_"},
-    {"\x7f" "delete", "_delete"},
+    {"\x7f"
+     "delete",
+        "_delete"},
     {"quote\".txt", "quote_.txt"},
     {"it's.txt", "it_s.txt"},
     {"$(rm -rf).txt", "_rm_-rf_.txt"},
@@ -62,13 +64,19 @@ static const struct {
     {"trailing.", "trailing"},
     {"trailing...", "trailing"},
     {"stream:$DATA", "stream_DATA"},
-    {"\xe2\x80\xae" "fdp.exe", "_fdp.exe"},            /* right-to-left override */
-    {"\xe2\x80\x8b" "zero.txt", "_zero.txt"},          /* zero width space */
+    {"\xe2\x80\xae"
+     "fdp.exe",
+        "_fdp.exe"}, /* right-to-left override */
+    {"\xe2\x80\x8b"
+     "zero.txt",
+        "_zero.txt"}, /* zero width space */
     {"r\xc3\xa9sum\xc3\xa9.pdf", "r_sum_.pdf"},
     {"\xe6\x96\x87\xe6\x9b\xb8.pdf", "_.pdf"},
-    {"\xff\xfe", "file"},                              /* not UTF-8 */
-    {"\xc0\xae\xc0\xae/x", "x"},                       /* overlong dots */
-    {"\xef\xbc\x8f" "etc", "_etc"},                    /* full-width slash */
+    {"\xff\xfe", "file"},        /* not UTF-8 */
+    {"\xc0\xae\xc0\xae/x", "x"}, /* overlong dots */
+    {"\xef\xbc\x8f"
+     "etc",
+        "_etc"}, /* full-width slash */
     {X90 X10 X10 ".txt", X90 "xxxxx.txt"},
     {X10 "." X90 X10, X10 "." X90},
     {"a.tar.gz", "a.tar.gz"},
@@ -83,7 +91,8 @@ START_TEST(a_name_is_made_safe)
     if (strlen(names[_i].given) <= BLOB_NAME_MAX)
         ck_assert_str_eq(safe, names[_i].safe);
     ck_assert_uint_le(strlen(safe), BLOB_NAME_MAX);
-    ck_assert_uint_eq(strspn(safe, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"), strlen(safe));
+    ck_assert_uint_eq(
+        strspn(safe, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"), strlen(safe));
     ck_assert(safe[0] != '.' && safe[0] != '-' && safe[0] != '\0');
     blob_name_safe(safe, again);
     ck_assert_str_eq(again, safe);
@@ -99,6 +108,26 @@ START_TEST(a_long_name_keeps_its_extension)
     blob_name_safe(given, safe);
     ck_assert_uint_eq(strlen(safe), BLOB_NAME_MAX - 1);
     ck_assert_str_eq(safe + strlen(safe) - 5, "x.pdf");
+}
+END_TEST
+
+/* A device's name is as long as a name may be, and longer by its mark. */
+START_TEST(a_long_device_is_made_safe_once)
+{
+    for (size_t len = BLOB_NAME_MAX - 3; len <= BLOB_NAME_MAX + 2; len++) {
+        char given[BLOB_NAME_MAX + 3], safe[BLOB_NAME_SIZE], again[BLOB_NAME_SIZE];
+        memset(given, 'x', len);
+        memcpy(given, "CON.", 4);
+        given[len] = '\0';
+        for (int dots = 0; dots < 3; dots++) {
+            blob_name_safe(given, safe);
+            blob_name_safe(safe, again);
+            ck_assert_str_eq(safe, again);
+            ck_assert_int_eq(strncmp(safe, "_CON.", 5), 0);
+            given[len - 3] = '.';
+            given[BLOB_NAME_MAX - 4 - dots] = '.';
+        }
+    }
 }
 END_TEST
 
@@ -233,7 +262,8 @@ static const char *const refused[] = {
     "ns/a/1_-rf",
     "ns/a/1_x.",
     "ns/a/1_a__b",
-    "ns/a/1_\xe2\x80\xae" "fdp.exe",
+    "ns/a/1_\xe2\x80\xae"
+    "fdp.exe",
     "ns/a/1_r\xc3\xa9sum\xc3\xa9",
     "ns/a/1_\xff",
     "ns/\xc0\xae\xc0\xae/1_x",
@@ -279,6 +309,7 @@ int main(void)
     secret_init();
     tcase_add_loop_test(tests, a_name_is_made_safe, 0, LENGTH_OF(names));
     tcase_add_test(tests, a_long_name_keeps_its_extension);
+    tcase_add_test(tests, a_long_device_is_made_safe_once);
     tcase_add_test(tests, a_path_is_read_as_it_was_made);
     tcase_add_test(tests, the_longest_path_is_read);
     tcase_add_test(tests, no_two_paths_are_the_same);
