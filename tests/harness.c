@@ -200,9 +200,10 @@ static char *program_path(const char *name)
         free(path);
         return absolute;
     }
-    free(path);
+    const int error = errno;
     if (strncmp(name, "patchcord", strlen("patchcord")) == 0)
-        harness_fail("%s is not in the build folder: build it first, or set PATCHCORD_BUILD", name);
+        harness_fail("cannot run %s: %s: build it first, or set PATCHCORD_BUILD", path, strerror(error));
+    free(path);
     return xstrdup(name);
 }
 
@@ -214,10 +215,24 @@ static void child_fd(int fd, int target)
         _exit(126);
 }
 
+/* The errno that a child could not become the program for comes through the pipe, which exec closes. */
+static int exec_error(int from)
+{
+    int error = 0;
+    ssize_t got;
+    do
+        got = read(from, &error, sizeof error);
+    while (got < 0 && errno == EINTR);
+    return got == (ssize_t)sizeof error ? error : 0;
+}
+
 pid_t process_start(const struct process_options *options)
 {
     char *path = program_path(options->argv[0]);
     char **env = env_make(options);
+    int started[2];
+    if (pipe2(started, O_CLOEXEC) != 0)
+        harness_fail("pipe: %s", strerror(errno));
     pid_t parent = getpid(), pid = fork();
     if (pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -228,10 +243,18 @@ pid_t process_start(const struct process_options *options)
         child_fd(options->out, STDOUT_FILENO);
         child_fd(options->err, STDERR_FILENO);
         execvpe(path, (char *const *)options->argv, env);
-        _exit(127);
+        const int error = errno;
+        _exit(write(started[1], &error, sizeof error) < 0 ? 126 : 127);
     }
     if (pid < 0)
         harness_fail("fork: %s", strerror(errno));
+    close(started[1]);
+    const int error = exec_error(started[0]);
+    close(started[0]);
+    if (error != 0) {
+        waitpid(pid, NULL, 0);
+        harness_fail("cannot run %s: %s", path, strerror(error));
+    }
     free(path);
     process_env_free(env);
     return pid;
