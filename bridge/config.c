@@ -191,11 +191,19 @@ static bool load_from_environment(
     return true;
 }
 
+static bool check_ca_file(const char *path, struct buf *why)
+{
+    if (!path || access(path, R_OK) == 0)
+        return true;
+    buf_printf(why, "PATCHCORD_CA_FILE: %s: %s", path, strerror(errno));
+    return false;
+}
+
 bool config_load(const struct config_options *options, struct config *out, struct buf *why)
 {
     *out = (struct config){0};
     struct environment env = {0};
-    bool ok = env_read_settings(config_settings, &env, why);
+    bool ok = env_read_settings(config_settings, &env, why) && check_ca_file(env.ca_file, why);
     if (ok)
         ok = env.token ? load_from_environment(&env, options, out, why)
                        : load_stored(options, env.url, out, why);

@@ -63,7 +63,8 @@ static int run_command(
 {
     if (!asks_for_help(argc, argv))
         return command->run(options, argc, argv);
-    printf("Usage: %s\n\n%s", command->usage, command->help);
+    printf("Usage: %s\n\n%s\nOptions and settings of every command: patchcord --help\n", command->usage,
+        command->help);
     return COMMAND_DONE;
 }
 

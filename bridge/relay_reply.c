@@ -103,8 +103,12 @@ static const struct status_row {
     {403, RELAY_TOKEN_REFUSED,
         "The relay at %s forbids this request. Check that PATCHCORD_URL and PATCHCORD_TOKEN belong "
         "together."},
-    {404, RELAY_REJECTED, "There is no Patchcord relay at %s (404). Check PATCHCORD_URL."},
-    {405, RELAY_REJECTED, "There is no Patchcord relay at %s (405). Check PATCHCORD_URL."},
+    {404, RELAY_REJECTED,
+        "There is no Patchcord relay at %s (404). Check PATCHCORD_URL: it is the relay's address without "
+        "/mcp."},
+    {405, RELAY_REJECTED,
+        "There is no Patchcord relay at %s (405). Check PATCHCORD_URL: it is the relay's address without "
+        "/mcp."},
     {413, RELAY_REJECTED, "The relay at %s refused the request: it is too large. Send less at once."},
     {429, RELAY_UNREACHABLE, "The relay at %s limits how often this agent may call."},
     {502, RELAY_UNCERTAIN, "A proxy in front of the relay at %s could not reach it (502)."},

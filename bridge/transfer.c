@@ -1,5 +1,6 @@
 #include "transfer.h"
 
+#include <bsd/string.h>
 #include <bsd/sys/queue.h>
 #include <curl/curl.h>
 #include <limits.h>
@@ -14,6 +15,8 @@
 
 /* Where hashed certificates lie: reading one of them takes microseconds, the whole bundle 30 ms. */
 #define CERTIFICATE_FOLDER "/etc/ssl/certs"
+
+#define UNTRUSTED_HINT "; a relay with a certificate of its own needs it in PATCHCORD_CA_FILE"
 
 enum { EXPECT_FROM_BYTES = 1024 * 1024 };
 enum { POLL_FDS_MAX = 8, IDLE_CONNECTIONS = 8, KEEPALIVE_S = 20, HTTP_OK = 200 };
@@ -274,11 +277,23 @@ static int read_retry_after(CURL *easy)
     return seconds > INT_MAX ? INT_MAX : (int)seconds;
 }
 
-static const char *fault_reason(const struct transfer *transfer, CURLcode code)
+/* That nobody vouches for a certificate is said apart from one that is for another host. */
+static bool is_untrusted(const struct transfer *transfer, CURLcode code)
+{
+    long problem = 0;
+    return code == CURLE_PEER_FAILED_VERIFICATION &&
+           curl_easy_getinfo(transfer->easy, CURLINFO_SSL_VERIFYRESULT, &problem) == CURLE_OK && problem != 0;
+}
+
+static const char *fault_reason(struct transfer *transfer, CURLcode code)
 {
     if (transfer->too_large)
         return "its answer is too large";
-    return transfer->reason[0] ? transfer->reason : curl_easy_strerror(code);
+    if (!transfer->reason[0])
+        (void)strlcpy(transfer->reason, curl_easy_strerror(code), sizeof transfer->reason);
+    if (is_untrusted(transfer, code))
+        (void)strlcat(transfer->reason, UNTRUSTED_HINT, sizeof transfer->reason);
+    return transfer->reason;
 }
 
 static void finish(struct transfer *transfer, CURLcode code)

@@ -25,9 +25,12 @@ static void append_seen(struct buf *out, struct json_object *agent)
         return;
     }
     int64_t seen_ms = clock_parse_rfc3339(json_text_or(agent, "last_seen", ""));
-    char age[AGE_TEXT_LEN] = "never";
-    if (seen_ms >= 0)
-        clock_age_text(clock_wall_ms() - seen_ms, age);
+    char age[AGE_TEXT_LEN];
+    if (seen_ms < 0) {
+        buf_puts(out, "  never seen");
+        return;
+    }
+    clock_age_text(clock_wall_ms() - seen_ms, age);
     buf_printf(out, "  last seen %s", age);
 }
 
@@ -50,6 +53,8 @@ static void format(struct json_object *structured, struct buf *out)
     size_t count = json_get_array(structured, "agents", &agents) == JSON_FIELD_FOUND
                        ? json_object_array_length(agents)
                        : 0;
+    if (count == 0)
+        buf_puts(out, "Nobody else was seen lately. (--all lists everybody who has a token.)\n");
     for (size_t i = 0; i < count; i++)
         append_agent(out, json_object_array_get_idx(agents, i));
 }

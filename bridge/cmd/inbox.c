@@ -12,6 +12,7 @@ static const struct request_spec spec = {
     .command = &command_inbox,
     .tool = "inbox",
     .peeks = true,
+    .left_there = "a look only: --take takes these, and they count as read",
     .args = args,
     .args_count = LENGTH_OF(args),
 };

@@ -162,7 +162,7 @@ static int read_positionals(
         if (arg->option || (at >= argc && !arg->required))
             continue;
         if (at >= argc)
-            return command_usage_error(spec->command, "%s is missing", arg->name);
+            return command_usage_error(spec->command, "%s is missing", arg->shown);
         if (add_arg(args, request, arg, argv[at++], &why))
             continue;
         int exit_code = command_usage_error(spec->command, "%s", buf_text(&why));
@@ -261,6 +261,17 @@ static bool compose(const struct request_spec *spec, const struct request *reque
     return true;
 }
 
+static void say_what_is_left(
+    const struct request_spec *spec, const struct request *request, const struct relay_reply *reply)
+{
+    struct json_object *pending = NULL, *structured = request_structured(reply);
+    if (!spec->left_there || request->take || request->json || !structured)
+        return;
+    if (json_get_array(structured, "pending", &pending) == JSON_FIELD_FOUND &&
+        json_object_array_length(pending) > 0)
+        say(spec->command, spec->left_there);
+}
+
 /* Prints, and acknowledges what was offered: only then has its reader seen it. */
 static int show(const struct request_spec *spec, const struct request *request, struct relay_client *client,
     const struct relay_reply *reply)
@@ -272,6 +283,8 @@ static int show(const struct request_spec *spec, const struct request *request, 
         fputs(buf_text(&out), stderr); /* nothing came: a script's variable stays empty */
     else if (exit_code == COMMAND_DONE && !terminal_print(&out))
         exit_code = COMMAND_ERROR;
+    if (exit_code == COMMAND_DONE)
+        say_what_is_left(spec, request, reply);
     if (exit_code == COMMAND_DONE && !relay_client_ack(client, reply, &why)) {
         buf_puts(&why, "; what was shown will be shown again");
         say(spec->command, buf_text(&why));
@@ -286,7 +299,7 @@ static struct json_object *make_meta(const struct request_spec *spec, const stru
     struct json_object *meta = json_new_object();
     if (spec->peeks && !request->take)
         json_add_bool(meta, PATCHCORD_META_PEEK, true);
-    if (request->json || spec->format)
+    if (request->json || spec->format || spec->left_there)
         json_add_bool(meta, PATCHCORD_META_STRUCTURED, true);
     return meta;
 }

@@ -21,7 +21,8 @@ enum request_arg_kind {
 /* One argument of a command, in the order in which positional ones are given. */
 struct request_arg {
     const char *option; /* "thread" for --thread; NULL: positional */
-    const char *name;   /* the tool's argument, or what a usage error calls it */
+    const char *name;   /* the tool's argument */
+    const char *shown;  /* positional: as the usage line calls it */
     enum request_arg_kind kind;
     bool required;
     size_t offset; /* SWITCH */
@@ -43,6 +44,8 @@ struct request_spec {
     const struct command *command;
     const char *tool;
     bool peeks; /* takes nothing, unless --take was given */
+    const char
+        *left_there; /* said on stderr where pending messages were shown and not taken; NULL: nothing */
     const struct request_arg *args;
     size_t args_count;
     /* What to print instead of the tool's own words, from its structured result; both NULL: the tool's words,
@@ -51,12 +54,13 @@ struct request_spec {
     struct json_object *(*select)(struct json_object *structured); /* a new reference */
 };
 
-#define REQUEST_EXIT_CODES                                                                                   \
+#define REQUEST_EXIT_CODES REQUEST_EXIT_CODES_AND("")
+/* own: the lines of codes below 4 that only that command has */
+#define REQUEST_EXIT_CODES_AND(own)                                                                          \
     "\nEXIT STATUS\n"                                                                                        \
     "  0  done\n"                                                                                            \
     "  1  an error, said on standard error\n"                                                                \
-    "  2  wrong usage\n"                                                                                     \
-    "  4  the relay refused the token\n"
+    "  2  wrong usage\n" own "  4  the relay refused the token\n"
 
 /* Does all of it; a command's exit code. */
 int request_run(const struct request_spec *spec, const struct config_options *options, int argc, char **argv);

@@ -3,8 +3,8 @@
 #include "request.h"
 
 static const struct request_arg args[] = {
-    {.name = "to", .kind = REQUEST_TEXT, .required = true},
-    {.name = "content", .kind = REQUEST_CONTENT, .required = true},
+    {.name = "to", .shown = "AGENT", .kind = REQUEST_TEXT, .required = true},
+    {.name = "content", .shown = "CONTENT", .kind = REQUEST_CONTENT, .required = true},
     {.option = "thread", .name = "thread", .kind = REQUEST_TEXT},
     REQUEST_JSON,
 };
@@ -28,7 +28,8 @@ const struct command command_send = {
     .help =
         "Sends CONTENT, or with - what is on standard input but one final newline. It returns when the\n"
         "relay has stored the message; the recipients need not be online. To several agents it goes to\n"
-        "all of them or to none. Content that begins with a dash goes behind a --.\n"
+        "all of them or to none. Content that begins with a dash goes behind a --. It is refused while you\n"
+        "have unread messages: read them with `patchcord inbox --take` or `patchcord wait` first.\n"
         "\n"
         "OPTIONS\n"
         "  --thread SLUG  open or join the thread of that name with the recipient\n"

@@ -29,6 +29,6 @@ const struct command command_wait = {
             "OPTIONS\n"
             "  --timeout TIME  how long: seconds, or 10m, or 1h (1 second to 1 hour; default 240 seconds)\n"
             "  --json          one JSON object: pending is the list of messages, timed_out tells why it "
-            "ended\n" REQUEST_EXIT_CODES "  3  the time ran out and nothing came\n",
+            "ended\n" REQUEST_EXIT_CODES_AND("  3  the time ran out and nothing came\n"),
     .run = run,
 };

@@ -385,8 +385,11 @@ START_TEST(a_certificate_is_checked)
     expect(bridge_start(secure, token, (const char *const[]){ca, NULL}), "inbox", "{}", false, "0 pending");
     struct bridge_process *doubter = bridge_start(secure, token, NULL);
     expect(doubter, "inbox", "{}", true, "SSL certificate problem");
+    expect(doubter, "inbox", "{}", true, "needs it in PATCHCORD_CA_FILE)");
     /* Neither is a wait held for what does not mend by itself. */
     expect(doubter, "wait_for_message", "{}", true, "SSL certificate problem");
+    expect(bridge_start(secure, token, (const char *const[]){"PATCHCORD_CA_FILE=/nonexistent", NULL}),
+        "inbox", "{}", true, "PATCHCORD_CA_FILE: /nonexistent: No such file");
     free(data);
     free(cert);
     free(key);

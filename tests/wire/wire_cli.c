@@ -135,10 +135,13 @@ START_TEST(inbox_is_a_peek)
         out_has("backend@demo | 1 pending");
         out_has("From frontend (");
         out_has("\n> run the migration\n");
+        err_has("--take takes these");
     }
     must_run(backend, "inbox --take", NULL);
     out_has("\n> run the migration\n");
+    ck_assert_uint_eq(result.err.len, 0);
     must_run(backend, "inbox", NULL);
+    ck_assert_uint_eq(result.err.len, 0);
     out_has("| 0 pending");
     out_lacks("run the migration");
     must_run(frontend, "recall --json", NULL);
@@ -349,6 +352,10 @@ END_TEST
 
 START_TEST(agents_are_listed)
 {
+    must_run(frontend, "agents", NULL);
+    out_has("Nobody else was seen lately");
+    must_run(frontend, "agents --all", NULL);
+    out_has("backend@demo  never seen");
     must_run(backend, "inbox", NULL);
     must_run(frontend, "agents", NULL);
     out_has("backend@demo  online");
@@ -473,17 +480,17 @@ static const struct {
 } usage_errors[] = {
     {"inbox --frob", "--frob"},
     {"inbox extra", "extra"},
-    {"send", "to is missing"},
-    {"send backend", "content is missing"},
+    {"send", "AGENT is missing"},
+    {"send backend", "CONTENT is missing"},
     {"send backend hello again", "again"},
     {"send --thread", "--thread needs a value"},
-    {"reply", "message_id is missing"},
+    {"reply", "MESSAGE_ID is missing"},
     {"wait --timeout soon", "soon"},
     {"wait --timeout 0", "timeout_seconds"},
     {"wait --timeout 3601", "timeout_seconds"},
     {"recall --limit ten", "ten"},
     {"recall --limit 101", "limit"},
-    {"unsend", "message_id is missing"},
+    {"unsend", "MESSAGE_ID is missing"},
     {"agents everybody", "everybody"},
     {"tail -n 101", "100"},
     {"tail now", "no argument"},
