@@ -22,8 +22,8 @@ static enum verdict handle(struct exchange *ex)
     return VERDICT_DONE;
 }
 
-static const struct route routes[] = {
-    {"GET", "/a", "a", 0, handle}, {"POST", "/files/*", "files", 0, handle}, {0}};
+static const struct route routes[] = {{.method = "GET", .path = "/a", .name = "a", .handle = handle},
+    {.method = "POST", .path = "/files/*", .name = "files", .handle = handle}, {.handle = NULL}};
 
 static void check_target(const char *text)
 {
