@@ -57,6 +57,7 @@ test  command:curl         curl                 curl                curl        
 test  command:git          git                  git                 git               git
 test  command:curl         curl                 curl                curl              curl
 test  command:shellcheck   shellcheck           ShellCheck          shellcheck        shellcheck
+test  command:ip           iproute2             iproute             iproute2          iproute2
 test  command:npm          npm                  nodejs-npm          npm               npm
 test  command:nginx        nginx-light          nginx               nginx             nginx
 test  command:valgrind     valgrind             valgrind            valgrind          valgrind

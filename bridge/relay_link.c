@@ -15,7 +15,7 @@
 #include "backoff.h"
 #include "client_type.h"
 
-enum { CALL_TIMEOUT_MS = 30 * 1000, SLICE_EXTRA_MS = 10 * 1000 };
+enum { CALL_TIMEOUT_MS = 30 * 1000, SLOW_CALL_TIMEOUT_MS = 60 * 1000, SLICE_EXTRA_MS = 10 * 1000 };
 /* Repeats of a call that cannot wait. */
 enum { QUICK_TRIES = 3, QUICK_FIRST_MS = 100, QUICK_MAX_MS = 1000, QUICK_BUDGET_MS = 30 * 1000 };
 /* A wait's tries: the relay is found again within two seconds of its return. */
@@ -31,6 +31,7 @@ static const struct call_rule {
     bool waits;   /* in slices, as long as its timeout_seconds */
     bool sends;   /* under a message id of ours, so that a repeat is the same send */
     bool changes; /* left to finish once it is on its way */
+    bool slow;    /* the relay itself waits for somebody else */
     const char *when_uncertain;
 } call_rules[] = {
     {.tool = "inbox", .offers = true, .when_uncertain = "Call inbox again."},
@@ -52,6 +53,11 @@ static const struct call_rule {
     {.tool = "upload_attachment",
         .changes = true,
         .when_uncertain = "The file may have been stored, but nobody knows its path: call again."},
+    {.tool = "relay_url",
+        .sends = true,
+        .changes = true,
+        .slow = true,
+        .when_uncertain = "The file may have been sent: check with recall before you try again."},
     {.tool = NULL, .when_uncertain = "Try again."},
 };
 
@@ -234,8 +240,9 @@ static void call_start(struct relay_call *call)
                              .ca_file = link->config->ca_file,
                              .headers = headers,
                              .body = &body,
-                             .timeout_ms = call->rule->waits ? call->slice_s * MS_PER_SECOND + SLICE_EXTRA_MS
-                                                             : CALL_TIMEOUT_MS,
+                             .timeout_ms = call->rule->waits  ? call->slice_s * MS_PER_SECOND + SLICE_EXTRA_MS
+                                           : call->rule->slow ? SLOW_CALL_TIMEOUT_MS
+                                                              : CALL_TIMEOUT_MS,
                              .done = on_answer,
                              .arg = call});
     free(type);

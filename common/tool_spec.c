@@ -163,7 +163,7 @@ const struct tool_spec tool_specs[] = {
     {.name = "relay_url",
         .title = "Send a file from the web",
         .help = "Have the relay fetch a public https URL, store the file, and send its path to an agent.",
-        .hints = TOOL_OPEN_WORLD | TOOL_UNLISTED,
+        .hints = TOOL_OPEN_WORLD,
         .args =
             {
                 {.name = "url", .kind = TOOL_ARG_TEXT, .flags = TOOL_ARG_REQUIRED},

@@ -27,6 +27,7 @@ struct config {
     char *cleanup_token, *metrics_token;
     char *data_dir; /* never NULL after config_load */
     char *tls_cert, *tls_key;
+    char *ca_file;
     char *trusted_proxies;
     int64_t workers;
     int output_format; /* enum output_format */

@@ -10,6 +10,7 @@ struct config;
 struct metrics;
 struct parking;
 struct routes;
+struct safe_fetcher;
 struct store;
 
 struct relay {
@@ -19,6 +20,8 @@ struct relay {
     struct parking *parking;
     struct authenticator *auth;
     struct concurrency *streams; /* open event streams by agent's address (auth/concurrency.h) */
+    struct safe_fetcher *fetcher; /* fetches what agents name */
+    struct concurrency *fetches;  /* under way, by agent's address and of all */
     struct metrics *metrics;
     const struct routes *routes;
 };

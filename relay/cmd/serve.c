@@ -13,6 +13,7 @@
 #include "../auth/authenticator.h"
 #include "../auth/concurrency.h"
 #include "../blob/blob.h"
+#include "../fetch/safe_fetch.h"
 #include "../http/server.h"
 #include "../metrics.h"
 #include "../relay.h"
@@ -72,6 +73,12 @@ static void answered(void *app, const struct exchange *ex, int64_t micros)
         LOG_INT("status", ex->status), LOG_INT("micros", micros), LOG_STR("peer", ex->peer), LOG_END);
 }
 
+static void stopping(void *app)
+{
+    const struct relay *relay = app;
+    safe_fetcher_stop(relay->fetcher);
+}
+
 static void reloaded(void *app)
 {
     (void)app;
@@ -120,6 +127,7 @@ static bool open_server(struct serving *s, struct buf *why)
         .version = PATCHCORD_VERSION,
         .answered = answered,
         .reload = reloaded,
+        .stopping = stopping,
     };
     s->server = http_server_new(&options, why);
     if (!s->server)
@@ -143,6 +151,13 @@ static bool open_blobs(struct serving *s, struct buf *why)
     };
     s->relay.blobs = blob_open_files(&options, why);
     return s->relay.blobs != NULL;
+}
+
+static bool open_fetcher(struct serving *s, struct buf *why)
+{
+    s->relay.fetches = concurrency_new();
+    s->relay.fetcher = safe_fetcher_new(s->config.ca_file, why);
+    return s->relay.fetcher != NULL;
 }
 
 static bool open_authenticator(struct serving *s, struct buf *why)
@@ -180,6 +195,8 @@ static void close_all(struct serving *s)
         store_close(s->relay.store);
     authenticator_free(s->relay.auth);
     concurrency_free(s->relay.streams);
+    concurrency_free(s->relay.fetches);
+    safe_fetcher_free(s->relay.fetcher);
     routes_free(s->routes);
     metrics_free(s->relay.metrics);
     config_free(&s->config);
@@ -198,7 +215,7 @@ static int run(const struct command_line *line)
     pthread_mutex_init(&s.lock, NULL);
     struct buf why = {0};
     int code = EXIT_FAILURE;
-    if (open_store(&s, &why) && open_server(&s, &why) && open_blobs(&s, &why) &&
+    if (open_store(&s, &why) && open_server(&s, &why) && open_blobs(&s, &why) && open_fetcher(&s, &why) &&
         open_authenticator(&s, &why)) {
         set_up(&s, true);
         s.janitor = janitor_start(&s.relay);

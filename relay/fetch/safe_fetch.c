@@ -130,6 +130,12 @@ static void stop(struct hop *hop, enum safe_fetch_status status, const char *wha
     hop->stopped_by = fail(hop, status, "", what);
 }
 
+static void stop_large(struct hop *hop, const char *verb)
+{
+    stop(hop, SAFE_FETCH_TOO_LARGE, verb);
+    buf_printf(hop->why, " more than %lld bytes", (long long)hop->fetch->max_bytes);
+}
+
 /* ---- the socket ---- */
 
 /* The one place where a connection begins: the address is the one that will be connected to. */
@@ -181,24 +187,34 @@ static bool is_redirect(long status)
     return false;
 }
 
+/* libcurl takes transfer encodings off whether it asked for them or not, and leaves content encodings. */
+static bool all_are(const struct hop *hop, const char *name, const char *value)
+{
+    struct curl_header *header = NULL;
+    for (size_t i = 0; curl_easy_header(hop->easy, name, i, CURLH_HEADER, -1, &header) == CURLHE_OK; i++) {
+        if (strcasecmp(header->value, value) != 0)
+            return false;
+    }
+    return true;
+}
+
+static bool is_plain(const struct hop *hop)
+{
+    return all_are(hop, "Content-Encoding", "identity") && all_are(hop, "Transfer-Encoding", "chunked");
+}
+
 /* libcurl bounds one header, not their sum. */
 static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
 {
     struct hop *hop = arg;
-    (void)bytes;
-    hop->header_bytes += size * count;
-    if (hop->header_bytes <= SAFE_FETCH_HEADERS_MAX)
-        return size * count;
-    stop(hop, SAFE_FETCH_TOO_LARGE, " answered with too many headers");
-    return 0;
-}
-
-/* libcurl takes transfer encodings off whether it asked for them or not, and leaves content encodings. */
-static bool is_plain(const struct hop *hop)
-{
-    const char *content = header_of(hop, "Content-Encoding"), *transfer = header_of(hop, "Transfer-Encoding");
-    return (!content || strcasecmp(content, "identity") == 0) &&
-           (!transfer || strcasecmp(transfer, "chunked") == 0);
+    const size_t len = size * count;
+    const bool is_end = bytes[0] == '\r' || bytes[0] == '\n';
+    hop->header_bytes += len;
+    if (hop->header_bytes > SAFE_FETCH_HEADERS_MAX)
+        stop(hop, SAFE_FETCH_TOO_LARGE, " answered with too many headers");
+    else if (is_end && status_of(hop) == HTTP_OK && !is_plain(hop))
+        stop(hop, SAFE_FETCH_BROKEN, " compressed its answer, which it was asked not to do");
+    return hop->stopped_by == SAFE_FETCH_DONE ? len : 0;
 }
 
 /* False: the transfer is to end. */
@@ -207,12 +223,10 @@ static bool begin(struct hop *hop)
     curl_off_t length = -1;
     curl_easy_getinfo(hop->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
     hop->has_begun = true;
-    if (!is_plain(hop))
-        stop(hop, SAFE_FETCH_BROKEN, " compressed its answer, which it was asked not to do");
-    else if (length > hop->fetch->max_bytes)
-        stop(hop, SAFE_FETCH_TOO_LARGE, " announces more than the limit");
-    if (hop->stopped_by != SAFE_FETCH_DONE)
+    if (length > hop->fetch->max_bytes) {
+        stop_large(hop, " announces");
         return false;
+    }
     char *url = fetch_url_text(hop->url);
     const struct safe_fetch_head head = {
         .url = url ? url : "", .type = header_of(hop, "Content-Type"), .length = length};
@@ -231,7 +245,7 @@ static size_t on_bytes(char *bytes, size_t size, size_t count, void *arg)
         return 0;
     hop->taken += (int64_t)len;
     if (hop->taken > hop->fetch->max_bytes)
-        stop(hop, SAFE_FETCH_TOO_LARGE, " sends more than the limit");
+        stop_large(hop, " sends");
     else if (!hop->fetch->take(hop->fetch->arg, bytes, len))
         hop->stopped_by = SAFE_FETCH_ABANDONED;
     return hop->stopped_by == SAFE_FETCH_DONE ? len : 0;

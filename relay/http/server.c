@@ -370,6 +370,8 @@ static void stop_begin(struct http_server *s, int64_t grace_ms)
 {
     int64_t now = clock_mono_ms();
     s->stopping = true;
+    if (s->options.stopping)
+        s->options.stopping(s->options.app);
     s->stop_by_ms = now + grace_ms;
     s->abandon_at_ms = s->stop_by_ms - (grace_ms > 4 * STOP_RESERVE_MS ? STOP_RESERVE_MS : grace_ms / 4);
     int fd = MHD_quiesce_daemon(s->daemon);

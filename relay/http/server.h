@@ -38,6 +38,8 @@ struct http_server_options {
     void (*answered)(void *app, const struct exchange *ex, int64_t micros);
     /* Called on the loop thread for SIGHUP, after the certificate was read again. */
     void (*reload)(void *app);
+    /* Called on the loop thread when serving ends: handlers at work are to come to their end. May be NULL. */
+    void (*stopping)(void *app);
 };
 
 struct http_server;

@@ -43,16 +43,22 @@ static bool is_listed(const struct recipients *recipients, const char *name)
     return false;
 }
 
+bool recipient_of_mail(struct tool_call *call, const char *address, char name[static NAME_SIZE])
+{
+    if (!recipient_read(call, address, name))
+        return false;
+    if (strcmp(name, RELAY_AGENT) != 0)
+        return true;
+    tool_fail(call, "%s is the relay itself and reads no messages. Nothing was sent.", RELAY_AGENT);
+    return false;
+}
+
 static bool add(struct tool_call *call, struct recipients *out, const char *address)
 {
     char name[NAME_SIZE];
 
-    if (!recipient_read(call, address, name))
+    if (!recipient_of_mail(call, address, name))
         return false;
-    if (strcmp(name, RELAY_AGENT) == 0) {
-        tool_fail(call, "%s is the relay itself and reads no messages. Nothing was sent.", RELAY_AGENT);
-        return false;
-    }
     if (is_listed(out, name))
         return true;
     if (out->count == RECIPIENTS_MAX) {

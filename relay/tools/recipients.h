@@ -17,6 +17,9 @@ struct recipients {
  * caller's own namespace is refused without telling whether it exists. */
 MUST_CHECK bool recipient_read(struct tool_call *call, const char *address, char name[static NAME_SIZE]);
 
+/* The same for somebody that something is to be sent to: the relay itself is refused. */
+MUST_CHECK bool recipient_of_mail(struct tool_call *call, const char *address, char name[static NAME_SIZE]);
+
 /* Reads the array of the argument "to": each once, at least one. False: the call has failed already. */
 MUST_CHECK bool recipients_read(struct tool_call *call, struct recipients *out);
 

@@ -20,6 +20,7 @@ const struct tool tools[] = {
     {"recall", tool_recall},
     {"upload_attachment", tool_upload_attachment},
     {"get_attachment", tool_get_attachment},
+    {"relay_url", tool_relay_url},
     {"attachment", tool_older_attachment},
     {NULL, NULL},
 };

@@ -88,6 +88,7 @@ enum verdict tool_unsend_message(struct tool_call *call);
 enum verdict tool_recall(struct tool_call *call);
 enum verdict tool_upload_attachment(struct tool_call *call);
 enum verdict tool_get_attachment(struct tool_call *call);
+enum verdict tool_relay_url(struct tool_call *call);
 enum verdict tool_older_attachment(struct tool_call *call);
 
 #endif

@@ -88,7 +88,7 @@ START_TEST(modern_lists)
     answer = mcp_request(relay, token, "tools/list", NULL, &status);
     ck_assert_int_eq(status, 200);
     ck_assert(json_get_array(result_of(answer), "tools", &value) == JSON_FIELD_FOUND);
-    ck_assert_uint_eq(json_object_array_length(value), 8);
+    ck_assert_uint_eq(json_object_array_length(value), 9);
     ck_assert_uint_lt(strlen(json_object_to_json_string_ext(answer, JSON_C_TO_STRING_PLAIN)), TOOLS_LIST_MAX);
     json_object_put(answer);
     answer = mcp_request(relay, token, "prompts/get", "{\"name\":\"wait\"}", &status);
