@@ -201,5 +201,9 @@ clean: ## removes everything that was built
 
 help: ## this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo '  PREFIX=/usr/local DESTDIR=   where `make install` puts the programs: PREFIX/bin below DESTDIR'
+	@echo '  SAN=address, SAN=thread      builds and tests with sanitizers, in a folder of its own: make SAN=address unit'
+	@echo '  JOBS=2 V=1                   how many tests run at a time; shows the commands'
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

@@ -2,6 +2,7 @@
 # install.sh: builds Patchcord and installs it; or installs what building and testing it needs. See --help.
 set -eu
 
+from=$PWD
 cd "$(dirname "$0")"
 prefix=${HOME:-/root}/.local
 deps=
@@ -29,6 +30,12 @@ TEXT
 die() {
     echo "install.sh: $*" >&2
     exit 1
+}
+
+misuse() {
+    echo "install.sh: $*" >&2
+    usage >&2
+    exit 2
 }
 
 run() {
@@ -141,7 +148,7 @@ install_deps() {
 while [ $# -gt 0 ]; do
     case $1 in
     --prefix)
-        [ $# -ge 2 ] || die "--prefix needs a folder"
+        [ $# -ge 2 ] || misuse "--prefix needs a folder"
         prefix=$2
         shift
         ;;
@@ -155,13 +162,15 @@ while [ $# -gt 0 ]; do
         usage
         exit 0
         ;;
-    *)
-        usage >&2
-        exit 2
-        ;;
+    *) misuse "unknown argument: $1" ;;
     esac
     shift
 done
+case $prefix in
+/*) ;;
+'') misuse "--prefix needs a folder" ;;
+*) prefix=$from/$prefix ;; # as the caller's shell means it
+esac
 
 case $deps in
 '')
@@ -170,7 +179,7 @@ case $deps in
     run make install "PREFIX=$prefix"
     [ -n "$dry_run" ] || case ":$PATH:" in
     *":$prefix/bin:"*) echo "Installed. Try: patchcord --help" ;;
-    *) echo "Installed into $prefix/bin, which is not in your PATH yet: add it." ;;
+    *) echo "Installed into $prefix/bin, which is not in your PATH yet: export PATH=\"$prefix/bin:\$PATH\"" ;;
     esac
     ;;
 build) install_deps build ;;
