@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -486,6 +487,36 @@ START_TEST(what_was_committed_survives_kill_and_the_rest_is_collected)
 }
 END_TEST
 
+/* No file of this process may be longer, as on a disk that is full. */
+static void limit_files(rlim_t bytes)
+{
+    struct rlimit limit;
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes;
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+START_TEST(what_the_disk_does_not_take_is_not_stored)
+{
+    enum { ROOM = 100 * 1000 };
+    signal(SIGXFSZ, SIG_IGN);
+    limit_files(ROOM);
+    ck_assert_int_eq(put("ns", ROOM + 1, NULL), BLOB_FAULT);
+    ck_assert_int_eq(put("ns", ROOM, NULL), BLOB_FAULT); /* the trailer has no room */
+    ck_assert_int_eq(count(), 0);
+    ck_assert_int_eq(used("ns"), 0);
+    ck_assert_int_eq(put("ns", ROOM - FILE_TRAILER_BYTES, NULL), BLOB_DONE);
+    limit_files(RLIM_INFINITY);
+    ck_assert_int_eq(put("ns", ROOM + 1, NULL), BLOB_DONE);
+    char *incoming = xasprintf("%s/files.incoming", folder);
+    ck_assert_int_eq(rmdir(incoming), 0); /* nothing is left there */
+    ck_assert_int_eq(put("ns", 1, NULL), BLOB_FAULT);
+    ck_assert_int_eq(mkdir(incoming, 0700), 0);
+    ck_assert_int_eq(put("ns", 1, NULL), BLOB_DONE);
+    free(incoming);
+}
+END_TEST
+
 START_TEST(empty_folders_go_with_their_last_file)
 {
     struct blob_info info;
@@ -551,6 +582,7 @@ int main(void)
     tcase_add_test(files, a_damaged_file_is_no_blob);
     tcase_add_test(files, a_link_is_not_followed);
     tcase_add_test(files, what_was_committed_survives_kill_and_the_rest_is_collected);
+    tcase_add_test(files, what_the_disk_does_not_take_is_not_stored);
     tcase_add_test(files, empty_folders_go_with_their_last_file);
     tcase_add_test(files, what_another_process_removed_makes_room);
     return run_unit(suite);

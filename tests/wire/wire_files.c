@@ -248,6 +248,66 @@ START_TEST(nine_megabytes_go_from_folder_to_folder_with_curl)
 }
 END_TEST
 
+/* The library encrypts what it reads from the file, and refusals go past it. */
+START_TEST(files_pass_over_tls)
+{
+    char *folder = xstrdup(temp_folder()), *text;
+    char *data = xasprintf("PATCHCORD_DATA_DIR=%s", folder),
+         *cert = xasprintf("PATCHCORD_TLS_CERT=%s/tls-cert.pem", folder),
+         *key = xasprintf("PATCHCORD_TLS_KEY=%s/tls-key.pem", folder);
+    struct program_result result;
+    struct buf out = {0};
+    run_program((const char *const[]){"patchcord-relay", "tls-init", NULL}, (const char *const[]){data, NULL},
+        NULL, CURL_MS, &result);
+    ck_assert_int_eq(result.exit_code, 0);
+    program_result_free(&result);
+    relay =
+        relay_start(folder, (const char *const[]){cert, key, "PATCHCORD_ATTACHMENT_MAX_BYTES=1000000", NULL});
+    alice = relay_token(relay, "alice@team");
+    bob = relay_token(relay, "bob@team");
+
+    ck_assert_int_eq(
+        shell(folder, "head -c 1000000 /dev/urandom > data.bin && cat data.bin data.bin > twice.bin", NULL),
+        0);
+    for (int again = 0; again < 2; again++) {
+        struct json_object *granted =
+            tool_json(alice, "upload_attachment", "{\"filename\":\"data.bin\"}", &text);
+        char *line = curl_line(text),
+             *trusting = xasprintf("CURL_CA_BUNDLE=%s/tls-cert.pem %s", folder, line);
+        char *chunked = changed(trusting, "-fsS", "-sS -H 'Transfer-Encoding: chunked'");
+        char *twice = changed(chunked, "'data.bin'", "'twice.bin'");
+        buf_reset(&out);
+        ck_assert_int_eq(shell(folder, twice, &out), 0);
+        ck_assert_ptr_nonnull(strstr(buf_text(&out), "payload_too_large"));
+        ck_assert_int_eq(shell(folder, again ? chunked : trusting, NULL), 0);
+        free(twice);
+        free(chunked);
+        free(trusting);
+        free(line);
+        free(text);
+
+        char *args = xasprintf("{\"path\":\"%s\"}", json_text_or(granted, "path", ""));
+        json_object_put(granted);
+        granted = tool_json(bob, "get_attachment", args, &text);
+        line = curl_line(text);
+        trusting = xasprintf(
+            "mkdir -p got && cd got && CURL_CA_BUNDLE=%s/tls-cert.pem %s && cmp data.bin ../data.bin", folder,
+            line);
+        ck_assert_int_eq(shell(folder, trusting, NULL), 0);
+        json_object_put(granted);
+        free(args);
+        free(trusting);
+        free(line);
+        free(text);
+    }
+    free(folder);
+    free(data);
+    free(cert);
+    free(key);
+    buf_free(&out);
+}
+END_TEST
+
 /* ---- refusals ---- */
 
 static const char *error_code(void)
@@ -805,6 +865,9 @@ int main(void)
             the_older_tool_goes_on_working, a_client_that_leaves_leaves_nothing,
             a_relay_that_ends_leaves_nothing_unfinished, a_killed_relay_has_no_half_files,
             old_files_are_cleaned_up, a_backup_has_files_and_key, NULL});
+    TCase *tls = harness_case(suite, "tls");
+    tcase_add_checked_fixture(tls, NULL, teardown);
+    tcase_add_test(tls, files_pass_over_tls);
     add(suite, "expiry", setup_short, (const TTest *const[]){a_download_url_expires, NULL});
     add(suite, "quota", setup_quota,
         (const TTest *const[]){the_quota_holds_under_uploads_at_the_same_time, NULL});
