@@ -829,7 +829,8 @@ START_TEST(a_backup_has_files_and_key)
     char *moved = xasprintf("%s%s", other->url, behind);
     ck_assert_int_eq(call("GET", moved, NULL, NULL), 200);
     ck_assert_str_eq(buf_text(&reply.body), "kept");
-    char *incoming = xasprintf("test -z \"$(find '%s/files.incoming' -type f)\"", restored);
+    char *incoming =
+        xasprintf("test ! -e '%s/files.incoming' && test -e '%s/files/%s'", backup, backup, path);
     ck_assert_int_eq(shell(restored, incoming, NULL), 0);
     free(incoming);
     free(moved);
