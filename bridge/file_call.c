@@ -14,6 +14,10 @@
 #include "../common/url.h"
 #include "signed_url.h"
 
+#ifdef __APPLE__
+#define st_mtim st_mtimespec /* has POSIX's member under a name of its own */
+#endif
+
 enum { SILENCE_MS = 60 * 1000, REASON_MAX = 300, HTTP_OK = 200, HTTP_CREATED = 201, HTTP_NO_CONTENT = 204 };
 
 struct file_call {

@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -345,6 +347,36 @@ START_TEST(a_full_quota_is_told_before_the_bytes_go)
 }
 END_TEST
 
+/* In a mount namespace of the test's own. */
+static bool mount_small(const char *folder)
+{
+    return unshare(CLONE_NEWNS) == 0 && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+           mount("none", folder, "tmpfs", 0, "size=64k") == 0;
+}
+
+START_TEST(a_full_disk_is_told_and_keeps_no_half)
+{
+    enum { LARGE = 300 * 1000 };
+    const char *folder = temp_folder();
+    if (!mount_small(folder)) {
+        printf("skipped: a full disk, which needs root to be made\n");
+        return;
+    }
+    unsigned char *bytes = random_bytes(LARGE);
+    write_file(front_folder, "large.bin", bytes, LARGE);
+    struct bridge_process *small = bridge_in(folder, relay, back_token, NULL, nothing);
+    char *path = upload(front, "large.bin");
+    char *args = xasprintf("{\"path\":\"%s\",\"save_to\":\"large.bin\"}", path);
+    fails(small, "get_attachment", args, "No space left");
+    ck_assert_int_eq(count_entries(folder), 0);
+    ck_assert_int_eq(bridge_end(small), 0);
+    ck_assert_int_eq(umount(folder), 0);
+    free(bytes);
+    free(args);
+    free(path);
+}
+END_TEST
+
 /* ---- ways in and out ---- */
 
 static void make_hostile_project(const char *folder)
@@ -635,6 +667,38 @@ START_TEST(the_end_of_input_ends_a_download)
 }
 END_TEST
 
+static void expect_end(int64_t id, const char *why)
+{
+    bool failed;
+    char *text = bridge_call_end(bridge, id, ANSWER_MS, &failed);
+    ck_assert_msg(failed && strstr(text, why), "%s", text);
+    free(text);
+}
+
+START_TEST(a_name_that_is_taken_meanwhile_stays_as_it_is)
+{
+    file_answer.silent = true;
+    int64_t id = bridge_call_begin(bridge, "get_attachment", DOWN);
+    peer_await(peer, FILE_AT, 1);
+    write_text(front_folder, "new", "somebody's");
+    peer_let_go(peer);
+    expect_end(id, "new cannot be saved: File exists");
+    expect_text_in(front_folder, "new", "somebody's");
+    ck_assert_int_eq(count_entries(front_folder), 2);
+}
+END_TEST
+
+START_TEST(a_file_that_changes_meanwhile_is_not_sent)
+{
+    file_answer.silent = true;
+    int64_t id = bridge_call_begin(bridge, "upload_attachment", UP);
+    peer_await(peer, FILE_AT, 1);
+    write_text(front_folder, "file", "HELLO");
+    peer_let_go(peer);
+    expect_end(id, "changed while it was uploaded");
+}
+END_TEST
+
 START_TEST(a_slow_file_reports_progress)
 {
     int64_t progress = -1, total = -1;
@@ -749,6 +813,7 @@ int main(void)
     tcase_add_test(tests, other_calls_go_on_beside_many_files);
     tcase_add_test(tests, the_relays_limits_are_told);
     tcase_add_test(tests, a_full_quota_is_told_before_the_bytes_go);
+    tcase_add_test(tests, a_full_disk_is_told_and_keeps_no_half);
     tcase_add_test(tests, hostile_paths_are_refused_before_the_relay_is_asked);
     tcase_add_test(tests, home_is_no_project_unless_the_person_says_so);
     tcase_add_test(tests, people_upload_and_download);
@@ -763,6 +828,8 @@ int main(void)
     tcase_add_test(peers, a_name_of_this_machine_is_the_relay_as_we_reach_it);
     tcase_add_test(peers, a_cancelled_download_leaves_nothing);
     tcase_add_test(peers, the_end_of_input_ends_a_download);
+    tcase_add_test(peers, a_name_that_is_taken_meanwhile_stays_as_it_is);
+    tcase_add_test(peers, a_file_that_changes_meanwhile_is_not_sent);
     tcase_add_test(peers, a_slow_file_reports_progress);
     return run_suite(suite);
 }
