@@ -130,6 +130,6 @@ const struct command command_token_revoke = {
         "that TOKEN, or the one that comes on stdin (-): a token on the command line is seen by others on "
         "this\n"
         "machine. A relay that serves refuses it within a second, and ends its waits and streams.\n",
-    .options = {{"agent", "NS:AGENT", "end all tokens of that agent"}},
+    .options = {{"agent", "NAME", "end all tokens of that agent (AGENT@NAMESPACE)"}},
     .run = run,
 };

@@ -88,7 +88,7 @@ static int run(const struct command_line *line)
 
 const struct command command_token_rotate = {
     .name = "token rotate",
-    .operands = "NS:AGENT",
+    .operands = "AGENT@NAMESPACE",
     .operands_min = 1,
     .operands_max = 1,
     .summary = "replace an agent's tokens by a new one",
