@@ -484,7 +484,7 @@ START_TEST(a_database_damaged_under_the_relay)
     relay_restart(relay, NULL);
     damage(path, DAMAGE_MIDDLE);
     ck_assert(!send_once(20, 0));
-    ck_assert(relay_log_has(relay, "store fault"));
+    ck_assert(relay_log_has(relay, "store_fault"));
     struct http_reply reply;
     relay_call(relay, "GET", "/ready", NULL, NULL, NULL, &reply);
     http_reply_free(&reply);
