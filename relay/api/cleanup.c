@@ -69,6 +69,11 @@ enum verdict api_cleanup(struct exchange *ex)
         return VERDICT_DONE;
     }
     notify_agents(relay, &result.notified);
+    if (blob_cleanup(relay->blobs, days * MS_PER_DAY, dry_run, &files) != BLOB_DONE) {
+        store_cleanup_result_free(&result);
+        answer_problem(ex, 500, "The file store failed: attachments were not removed; try again.");
+        return VERDICT_DONE;
+    }
     struct json_object *body = json_new_object();
     json_add_text(body, "status", "ok");
     json_add_bool(body, "dry_run", dry_run);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../../common/compiler.h"
+#include "../../relay/blob/media_type.h"
 #include "../../relay/config.h"
 #include "unit.h"
 
@@ -62,6 +63,10 @@ START_TEST(defaults)
     ck_assert_int_eq(c.rate_ban_seconds, 60);
     ck_assert_int_eq(c.cleanup_max_age_days, 7);
     ck_assert_int_eq(c.cleanup_interval_hours, 6);
+    ck_assert_int_eq(c.attachment_max_bytes, 10485760);
+    ck_assert_int_eq(c.attachment_quota_bytes, 1073741824);
+    ck_assert_int_eq(c.attachment_url_expiry_seconds, 86400);
+    ck_assert_str_eq(c.attachment_types, MEDIA_TYPES_ALLOWED);
     ck_assert_int_eq(c.workers, 64);
     ck_assert_int_eq(c.output_format, OUTPUT_TEXT);
     ck_assert_ptr_null(c.cleanup_token);
@@ -107,6 +112,16 @@ START_TEST(both_tls_files_or_none)
     ck_assert_int_eq(setenv("PATCHCORD_TLS_KEY", "/key.pem", 1), 0);
     struct config c = load();
     ck_assert_str_eq(c.public_url, "https://localhost:8000");
+    config_free(&c);
+}
+END_TEST
+
+START_TEST(types_of_attachments)
+{
+    assert_refused("PATCHCORD_ATTACHMENT_ALLOWED_MIME_TYPES", "text/*,png", "not 'png'");
+    ck_assert_int_eq(setenv("PATCHCORD_ATTACHMENT_ALLOWED_MIME_TYPES", "text/*, image/png", 1), 0);
+    struct config c = load();
+    ck_assert_str_eq(c.attachment_types, "text/*, image/png");
     config_free(&c);
 }
 END_TEST
@@ -190,6 +205,7 @@ int main(void)
     tcase_add_test(tests, public_url_follows_the_port);
     tcase_add_test(tests, data_folder);
     tcase_add_test(tests, both_tls_files_or_none);
+    tcase_add_test(tests, types_of_attachments);
     tcase_add_test(tests, other_stores_stop_the_start);
     tcase_add_test(tests, edges_of_numbers);
     tcase_add_test(tests, hosts);

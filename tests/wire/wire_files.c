@@ -37,7 +37,7 @@ static void setup(void)
 
 static void setup_defaults(void)
 {
-    start(NULL);
+    start((const char *const[]){"PATCHCORD_CLEANUP_TOKEN=operator", NULL});
 }
 
 static void teardown(void)
@@ -367,6 +367,52 @@ START_TEST(an_upload_url_grants_just_that)
 }
 END_TEST
 
+/* Paths as nobody's client library sends them: nothing is found, and nothing of the machine is shown. */
+START_TEST(hostile_targets_lead_nowhere)
+{
+    static const char *const targets[] = {
+        "/files/../../../../etc/passwd",
+        "/files/%2e%2e/%2e%2e/%2e%2e/etc/passwd",
+        "/files/..%2f..%2f..%2fetc%2fpasswd",
+        "/files//etc/passwd",
+        "/files/%2fetc%2fpasswd",
+        "/files/files.key",
+        "/files/../files.key",
+        "/files/../patchcord.db",
+        "/files/team/alice/..%2f..%2f..%2ffiles.key",
+        "/files/team/alice/1700000000000_a.txt%00.png",
+        "/files/team%5calice%5c1700000000000_a.txt",
+        "/files/team/alice/.env",
+        "/files/team/alice/1700000000000_%e2%80%aefdp.exe",
+        "/files/team/alice/1700000000000_CON",
+        "/files/%c0%ae%c0%ae/%c0%ae%c0%ae/etc/passwd",
+        "/files/",
+        "/files/team",
+        "http://other.test/files/../../etc/passwd",
+    };
+    static const char query[] = "?expires=4000000000&signature="
+                                "0000000000000000000000000000000000000000000000000000000000000000";
+    struct buf answer = {0}, request = {0};
+    for (size_t i = 0; i < 2 * LENGTH_OF(targets); i++) {
+        const char *method = i % 2 ? "PUT" : "GET";
+        buf_reset(&request);
+        buf_reset(&answer);
+        buf_printf(&request,
+            "%s %s%s%s HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s", method,
+            targets[i / 2], query, i % 2 ? "&max=10&type=text%2Fplain" : "", i % 2, i % 2 ? "x" : "");
+        (void)http_raw(relay, request.data, request.len, SOON_MS, &answer);
+        int status = 0;
+        ck_assert_int_eq(sscanf(buf_text(&answer), "HTTP/1.1 %d", &status), 1);
+        ck_assert_msg(status == 400 || status == 404 || status == 405, "%s: %d", targets[i / 2], status);
+        ck_assert_ptr_null(strstr(buf_text(&answer), "root:"));
+        ck_assert_ptr_null(strstr(buf_text(&answer), relay->data_dir));
+    }
+    ck_assert_int_eq(files_below("files"), 0);
+    buf_free(&request);
+    buf_free(&answer);
+}
+END_TEST
+
 /* A PUT of len bytes without a length, or with one; the status. */
 static int put_raw(const char *url, size_t len, bool chunked, struct buf *answer)
 {
@@ -630,6 +676,9 @@ START_TEST(the_older_tool_goes_on_working)
     free(args);
     json_object_put(there);
     tool_says(relay, alice, "attachment", "{\"upload\":true,\"filename\":\"y.txt\"}", "curl -fsS -T 'y.txt'");
+    tool_fails(
+        relay, alice, "attachment", "{\"relay\":true,\"path_or_url\":\"http://files.test/x\"}", "https");
+    tool_fails(relay, alice, "attachment", "{}", "path is empty");
 }
 END_TEST
 
@@ -780,13 +829,19 @@ static int run_relay(const char *const argv[], const char *data_dir, struct buf 
     return exit_code;
 }
 
+/* As if what was stored there had been so years ago. */
+static void make_old(const char *path)
+{
+    char *command = xasprintf("mv 'files/%s' files/team/alice/1700000000000_old.txt", path);
+    ck_assert_int_eq(shell(relay->data_dir, command, NULL), 0);
+    free(command);
+}
+
 START_TEST(old_files_are_cleaned_up)
 {
     struct buf out = {0};
     char *path = stored("old.txt", "old"), *young = stored("young.txt", "young");
-    char *age = xasprintf("mv '%s/files/%s' '%s/files/team/alice/1700000000000_old.txt'", relay->data_dir,
-        path, relay->data_dir);
-    ck_assert_int_eq(shell(relay->data_dir, age, NULL), 0);
+    make_old(path);
     ck_assert_int_eq(run_relay((const char *const[]){"patchcord-relay", "cleanup", "--dry-run", NULL},
                          relay->data_dir, &out),
         0);
@@ -797,10 +852,18 @@ START_TEST(old_files_are_cleaned_up)
     ck_assert_ptr_nonnull(strstr(buf_text(&out), ", 1 attachments removed"));
     ck_assert_int_eq(files_below("files"), 1);
     tool_fails(relay, bob, "get_attachment", "{\"path\":\"team/alice/1700000000000_old.txt\"}", "Not found");
+    char *again = stored("old.txt", "old");
+    make_old(again);
+    http_reply_free(&reply);
+    relay_call(relay, "POST", "/api/cleanup", "operator", NULL, NULL, &reply);
+    int64_t removed = 0;
+    ck_assert_int_eq(json_get_int(reply.json, "attachments", &removed), JSON_FIELD_FOUND);
+    ck_assert_int_eq(removed, 1);
+    ck_assert_int_eq(files_below("files"), 1);
     char *url = download_url(young);
     ck_assert_int_eq(call("GET", url, NULL, NULL), 200);
     free(url);
-    free(age);
+    free(again);
     free(path);
     free(young);
     buf_free(&out);
@@ -856,8 +919,9 @@ int main(void)
     Suite *suite = suite_create("files");
     secret_init();
     add(suite, "limits", setup,
-        (const TTest *const[]){an_upload_url_grants_just_that, a_file_that_is_too_large_is_refused,
-            an_empty_file_is_a_file, a_text_of_64_kb_is_shown_and_a_longer_one_is_not, NULL});
+        (const TTest *const[]){an_upload_url_grants_just_that, hostile_targets_lead_nowhere,
+            a_file_that_is_too_large_is_refused, an_empty_file_is_a_file,
+            a_text_of_64_kb_is_shown_and_a_longer_one_is_not, NULL});
     add(suite, "files", setup_defaults,
         (const TTest *const[]){nine_megabytes_go_from_folder_to_folder_with_curl,
             a_download_is_safe_for_browsers_and_can_be_continued, a_text_is_shown_behind_marks,
