@@ -505,8 +505,12 @@ static struct peer_answer file_answer;
 static char *result_of(struct json_object *structured)
 {
     struct json_object *message = json_new_object(), *result = json_new_object();
+    struct json_object *content = json_new_array(), *words = json_new_object();
     struct buf text = {0};
-    json_add(result, "content", json_new_array());
+    json_add_text(words, "type", "text");
+    json_add_text(words, "text", "fine");
+    json_append(content, words);
+    json_add(result, "content", content);
     json_add(result, "structuredContent", structured);
     json_add_text(result, "resultType", "complete");
     json_add_text(message, "jsonrpc", "2.0");
@@ -650,6 +654,8 @@ START_TEST(a_cancelled_download_leaves_nothing)
     int64_t id = bridge_call_begin(bridge, "get_attachment", DOWN);
     peer_await(peer, FILE_AT, 1);
     ck_assert_int_eq(count_entries(front_folder), 2);
+    /* Other calls go on beside it. */
+    free(call(bridge, "inbox", "{}", false));
     cancel(id);
     peer_await_broken_off(peer, FILE_AT, 1);
     ck_assert(poll_until(folder_is_clean, NULL, ANSWER_MS));
