@@ -86,8 +86,9 @@ static void connection_end(struct connection *c)
     timer_cancel(&s->timers, &c->timer);
     if (c->linger && !c->hung_up)
         delivery_linger(s->deliveries, c->fd);
-    if (c->settling)
-        c->settling->held_up = NULL;
+    struct request *r;
+    LIST_FOREACH(r, &c->settling, settling_link)
+    r->held_up = NULL;
     TAILQ_REMOVE(&s->connections, c, link);
     free(c);
 }

@@ -31,7 +31,9 @@ struct connection {
     bool peer_is_loopback;
 
     struct request *request;  /* under way, or NULL */
-    struct request *settling; /* answered over this connection, its settle has not returned yet; or NULL */
+    /* Answered over this connection, and their settle has not returned yet: several where a streamed body was cut
+     * off before it came to a handler. */
+    LIST_HEAD(, request) settling;
     struct timer timer;       /* of the phase: header, body, comment of a silent stream, sending */
 
     int64_t idle_since_ms; /* when its last request was answered; 0: it had none */
@@ -80,7 +82,8 @@ struct request {
     struct buf stream; /* to be sent */
 
     enum settlement how;
-    struct connection *held_up; /* whose settling this is, or NULL */
+    struct connection *held_up; /* among whose settling this is, or NULL */
+    LIST_ENTRY(request) settling_link;
     struct delivery *delivery;  /* being confirmed */
     TAILQ_ENTRY(request) link;
 };

@@ -109,13 +109,17 @@ static void work_on(struct request *r, enum wake wake)
 
 void request_dispatch(struct request *r)
 {
-    struct request *before = r->connection->settling;
+    struct connection *c = r->connection;
+    struct request *before, *next;
     r->phase = PHASE_HELD;
     /* The next request proves that the client has the answer: what that answer settles is to be done when the
      * next one looks. */
-    if (before && before->delivery)
-        delivery_hurry(before->delivery);
-    if (!r->connection->settling)
+    LIST_FOREACH_SAFE(before, &c->settling, settling_link, next)
+    {
+        if (before->delivery)
+            delivery_hurry(before->delivery);
+    }
+    if (LIST_EMPTY(&c->settling))
         work_on(r, WAKE_START);
 }
 
@@ -282,11 +286,12 @@ static void body_taken(struct request *r)
 static void settled(struct request *r)
 {
     struct connection *c = r->held_up;
+    if (c)
+        LIST_REMOVE(r, settling_link);
     request_release(r);
     if (!c)
         return;
-    c->settling = NULL;
-    if (c->request && c->request->phase == PHASE_HELD)
+    if (LIST_EMPTY(&c->settling) && c->request && c->request->phase == PHASE_HELD)
         work_on(c->request, WAKE_START);
 }
 
@@ -333,7 +338,7 @@ void request_sent(struct request *r, bool complete)
         request_release(r);
         return;
     }
-    c->settling = r;
+    LIST_INSERT_HEAD(&c->settling, r, settling_link);
     r->held_up = c;
     enum delivery_state state = (complete && !r->was_left) || r->arrived ? DELIVERY_DONE : DELIVERY_LOST;
     if (state == DELIVERY_DONE && r->ex.confirm_delivery && !r->arrived)
