@@ -177,6 +177,23 @@ START_TEST(a_client_that_leaves_is_settled_as_lost)
 }
 END_TEST
 
+/* The answer before is being settled while a streamed body behind it ends with its connection. */
+START_TEST(two_of_one_connection_settle_at_a_time)
+{
+    int fd = rig_connect();
+    struct buf got = {0};
+    rig_send(fd, "GET /settle?ms=500 HTTP/1.1\r\nHost: x\r\n\r\n"
+                 "PUT /sink HTTP/1.1\r\nHost: x\r\nContent-Length: 9999999\r\n\r\nabc");
+    ck_assert(rig_read_until(fd, "ok", &got));
+    close(fd);
+    ck_assert(rig_reaches(&rig.lost, 1, SOON_MS));
+    ck_assert(rig_reaches(&rig.delivered, 1, SOON_MS));
+    static const char after[] = "GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    ck_assert_int_eq(rig_once(after, sizeof after - 1, NULL), 200);
+    buf_free(&got);
+}
+END_TEST
+
 START_TEST(a_body_that_stops_coming_is_ended)
 {
     int fd = rig_connect();
@@ -306,6 +323,7 @@ int main(void)
     tcase_add_test(tests, a_body_that_is_refused_on_the_way_is_answered);
     tcase_add_test(tests, a_refused_client_that_stays_is_closed);
     tcase_add_test(tests, a_client_that_leaves_is_settled_as_lost);
+    tcase_add_test(tests, two_of_one_connection_settle_at_a_time);
     tcase_add_test(tests, a_body_that_stops_coming_is_ended);
     tcase_add_test(tests, the_end_of_the_server_settles_bodies_under_way);
     tcase_add_test(tests, many_bodies_at_a_time);
