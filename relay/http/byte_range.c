@@ -30,20 +30,21 @@ static bool read_spec(const char *text, int64_t *first, int64_t *last)
 enum byte_range byte_range_read(const char *header, int64_t size, int64_t *first, int64_t *len)
 {
     static const char unit[] = "bytes=";
-    int64_t last;
+    int64_t from, last;
     if (!header || strncasecmp(header, unit, sizeof unit - 1) != 0 ||
-        !read_spec(header + sizeof unit - 1, first, &last))
+        !read_spec(header + sizeof unit - 1, &from, &last))
         return BYTE_RANGE_WHOLE;
-    if (*first < 0) { /* so many of the last */
+    if (from < 0) { /* so many of the last */
         if (last == 0 || size == 0)
             return BYTE_RANGE_UNSATISFIABLE;
-        *first = last < size ? size - last : 0;
+        from = last < size ? size - last : 0;
         last = size - 1;
     }
-    if (*first >= size)
+    if (from >= size)
         return BYTE_RANGE_UNSATISFIABLE;
     if (last < 0 || last >= size)
         last = size - 1;
-    *len = last - *first + 1;
+    *first = from;
+    *len = last - from + 1;
     return BYTE_RANGE_PART;
 }
