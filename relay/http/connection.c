@@ -32,13 +32,23 @@ enum {
 
 static void connection_timer(void *owner);
 
+static void arm_timer(struct connection *c, int64_t until_ms)
+{
+    int64_t now = clock_mono_ms();
+    if (c->hung_up && until_ms > now + HANG_UP_MS)
+        until_ms = now + HANG_UP_MS;
+    timer_arm(&c->server->timers, &c->timer, until_ms);
+}
+
 static void connection_watch(void *owner, uint32_t events)
 {
     struct connection *c = owner;
     bool expects_header = !c->request || !c->request->begun;
     if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
         c->hung_up = true;
-        if (c->request)
+        if (expects_header || c->request->phase == PHASE_RECEIVING)
+            arm_timer(c, INT64_MAX);
+        else
             request_client_gone(c->request);
     } else if (expects_header && !c->timer.armed) {
         timer_arm(&c->server->timers, &c->timer, clock_mono_ms() + c->server->limits.header_timeout_ms);
@@ -131,14 +141,14 @@ static void connection_timer(void *owner)
         request_keepalive(r);
         return;
     }
-    if (r && r->begun && r->phase == PHASE_RECEIVING) {
+    if (r && r->begun && r->phase == PHASE_RECEIVING && !c->hung_up) {
         int64_t until = body_until(r);
         if (clock_mono_ms() < until) {
             timer_arm(&c->server->timers, &c->timer, until);
             return;
         }
     }
-    if ((!r || !r->begun) && !header_is_late(c))
+    if ((!r || !r->begun) && !c->hung_up && !header_is_late(c))
         return;
     /* libmicrohttpd notices by itself and completes the request. */
     shutdown(c->fd, SHUT_RDWR);
@@ -354,7 +364,7 @@ static enum MHD_Result begin(struct request *r, const char *method, const char *
     if (body_len == 0)
         timer_cancel(&s->timers, &c->timer);
     else
-        timer_arm(&s->timers, &c->timer, ex->began_ms + s->limits.body_timeout_ms);
+        arm_timer(c, ex->began_ms + s->limits.body_timeout_ms);
     return MHD_YES;
 }
 
@@ -535,7 +545,7 @@ void connection_abandon(struct connection *c)
 
 void connection_receive_on(struct connection *c)
 {
-    timer_arm(&c->server->timers, &c->timer, body_until(c->request));
+    arm_timer(c, body_until(c->request));
     c->server->run_daemon = true;
     resume(c);
 }

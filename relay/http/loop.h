@@ -22,6 +22,10 @@
 struct certificate;
 struct request;
 
+/* What a client sent before it hung up is read within that. libmicrohttpd does not notice an end that came together
+ * with bytes. */
+enum { HANG_UP_MS = 1000 };
+
 struct connection {
     struct http_server *server;
     struct MHD_Connection *mhd;

@@ -331,6 +331,8 @@ void request_sent(struct request *r, bool complete)
     c->linger = true;
     c->idle_since_ms = clock_mono_ms();
     timer_cancel(&r->server->timers, &c->timer);
+    if (c->hung_up)
+        timer_arm(&r->server->timers, &c->timer, c->idle_since_ms + HANG_UP_MS);
     if (r->phase == PHASE_WORKING || r->phase == PHASE_TAKING)
         return; /* settles when the worker is done */
     unpark(r);

@@ -1,4 +1,6 @@
 /* What the server makes of requests, good and bad, over real sockets. */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -345,6 +347,26 @@ START_TEST(dripping_body_is_cut_off)
 }
 END_TEST
 
+/* What the client leaves behind is not kept until a time-out, also where its end comes together with bytes.
+ */
+START_TEST(who_hangs_up_leaves_nothing)
+{
+    static const char *const begun[] = {
+        "G", "GET /hello HTTP/1.1\r\nHost", "PUT /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nab"};
+    for (size_t i = 0; i < LENGTH_OF(begun); i++) {
+        int fd = rig_connect(), on = 1;
+        char byte;
+        ck_assert_int_eq(setsockopt(fd, IPPROTO_TCP, TCP_CORK, &on, sizeof on), 0);
+        int64_t began = clock_mono_ms();
+        rig_send(fd, begun[i]);
+        shutdown(fd, SHUT_WR);
+        ck_assert_int_le(recv(fd, &byte, 1, 0), 0);
+        ck_assert_int_le(clock_mono_ms() - began, (RIG_IDLE_S - 1) * 1000);
+        close(fd);
+    }
+}
+END_TEST
+
 /* The header's deadline is no limit for a connection that has nothing to ask; the idle time-out is. */
 START_TEST(idle_connections)
 {
@@ -495,6 +517,7 @@ int main(void)
     tcase_add_test(tests, old_http);
     tcase_add_test(tests, dripping_header_is_cut_off);
     tcase_add_test(tests, dripping_body_is_cut_off);
+    tcase_add_test(tests, who_hangs_up_leaves_nothing);
     tcase_add_test(tests, idle_connections);
     tcase_add_test(tests, bodies_have_a_limit_together);
     tcase_add_test(tests, connections_have_a_limit);
