@@ -481,6 +481,57 @@ START_TEST(a_repeat_is_fetched_and_sent_once)
 }
 END_TEST
 
+START_TEST(through_a_bridge)
+{
+    bool is_error = true;
+    struct bridge_process *bridge = bridge_start(relay, alice, NULL);
+    char *text =
+        bridge_tool(bridge, "relay_url", "{\"url\": \"https://files.test/ok\", \"to\": \"bob\"}", &is_error);
+    ck_assert_msg(!is_error && strstr(text, "Sent to bob ["), "%s", text);
+    free(text);
+    text = bridge_tool(bridge, "relay_url", "{\"url\": \"https://10.0.0.1/ok\"}", &is_error);
+    ck_assert_msg(is_error && strstr(text, "public address"), "%s", text);
+    free(text);
+    ck_assert_int_eq(bridge_end(bridge), 0);
+}
+END_TEST
+
+START_TEST(under_its_older_name)
+{
+    tool_says(relay, alice, "attachment", "{\"path_or_url\": \"https://files.test/ok\", \"relay\": true}",
+        "18 bytes, text/plain");
+    tool_fails(relay, alice, "attachment", "{\"path_or_url\": \"https://127.0.0.1/ok\", \"relay\": true}",
+        "public address");
+}
+END_TEST
+
+static int64_t number_in(struct json_object *holder, const char *key)
+{
+    int64_t number = -1;
+    ck_assert_int_eq(json_get_int(holder, key, &number), JSON_FIELD_FOUND);
+    return number;
+}
+
+START_TEST(results_for_programs)
+{
+    int status;
+    struct json_object *result = NULL, *out = NULL;
+    struct json_object *reply = mcp_request(relay, alice, "tools/call",
+        "{\"name\": \"relay_url\", \"arguments\": {\"url\": \"https://files.test/ok\", \"to\": \"bob\"}, "
+        "\"_meta\": {\"patchcord/structured\": true}}",
+        &status);
+    ck_assert_int_eq(json_get_object(reply, "result", &result), JSON_FIELD_FOUND);
+    ck_assert_int_eq(json_get_object(result, "structuredContent", &out), JSON_FIELD_FOUND);
+    ck_assert_str_eq(json_text_or(out, "status", ""), "sent");
+    ck_assert_str_eq(json_text_or(out, "to", ""), "bob");
+    ck_assert_str_eq(json_text_or(out, "mime_type", ""), "text/plain");
+    ck_assert_uint_eq(strlen(json_text_or(out, "message_id", "")), 36);
+    ck_assert_uint_eq(strlen(json_text_or(out, "sha256", "")), 64);
+    ck_assert_int_eq(number_in(out, "size"), 18);
+    json_object_put(reply);
+}
+END_TEST
+
 /* Not trusted is what no authority vouches for that the operator named. */
 START_TEST(authorities_are_the_systems_without_a_setting)
 {
@@ -583,10 +634,10 @@ static Suite *make_suite(void)
 {
     const TTest *const tests[] = {a_file_is_fetched_stored_and_announced,
         what_is_asked_says_no_more_than_needed, fine_ones, hostile_targets, hostile_addresses,
-        nothing_is_fetched_for_nobody, a_repeat_is_fetched_and_sent_once,
-        authorities_are_the_systems_without_a_setting, a_full_namespace_takes_nothing,
-        slow_targets_are_bounded, an_agent_has_two_fetches_at_once_and_none_outlives_the_relay,
-        a_bad_authority_stops_the_start};
+        nothing_is_fetched_for_nobody, a_repeat_is_fetched_and_sent_once, through_a_bridge,
+        under_its_older_name, results_for_programs, authorities_are_the_systems_without_a_setting,
+        a_full_namespace_takes_nothing, slow_targets_are_bounded,
+        an_agent_has_two_fetches_at_once_and_none_outlives_the_relay, a_bad_authority_stops_the_start};
     Suite *suite = suite_create("fetch");
     TCase *tcase = harness_case(suite, "relay_url");
     tcase_add_checked_fixture(tcase, setup, teardown);
