@@ -109,7 +109,7 @@ static struct {
     const struct web_name *names;
     unsigned questions[2][256]; /* by kind and row */
     struct visit *visits;
-    size_t count;
+    size_t count, ended;
     web_serve_fn *serve;
     gnutls_certificate_credentials_t credentials;
     char *ca_file;
@@ -132,12 +132,34 @@ static void note_visit(int fd)
     pthread_mutex_unlock(&web.lock);
 }
 
+/* Under the lock, so that what the thread did comes before what the test does next. */
+static void note_end(void)
+{
+    pthread_mutex_lock(&web.lock);
+    web.ended++;
+    pthread_mutex_unlock(&web.lock);
+}
+
 size_t web_connections(void)
 {
     pthread_mutex_lock(&web.lock);
     const size_t count = web.count;
     pthread_mutex_unlock(&web.lock);
     return count;
+}
+
+static bool all_ended(void *arg)
+{
+    (void)arg;
+    pthread_mutex_lock(&web.lock);
+    const bool is_so = web.ended == web.count;
+    pthread_mutex_unlock(&web.lock);
+    return is_so;
+}
+
+bool web_is_quiet(int timeout_ms)
+{
+    return poll_until(all_ended, NULL, timeout_ms);
 }
 
 static bool is_listed(const char *const list[], const char *address)
@@ -408,6 +430,14 @@ static bool read_request(struct web_client *client)
     return true;
 }
 
+static void *end_client(struct web_client *client)
+{
+    close(client->fd);
+    free(client);
+    note_end();
+    return NULL;
+}
+
 static void serve_request(struct web_client *client)
 {
     const char *path = strchr(client->request, ' ');
@@ -430,9 +460,7 @@ static void *serve_client(void *arg)
         }
     }
     gnutls_deinit(client->session);
-    close(client->fd);
-    free(client);
-    return NULL;
+    return end_client(client);
 }
 
 static void *serve_plain(void *arg)
@@ -441,9 +469,7 @@ static void *serve_plain(void *arg)
     struct web_client *client = arg;
     if (read(client->fd, client->request, REQUEST_MAX - 1) > 0)
         (void)!write(client->fd, answer, sizeof answer - 1);
-    close(client->fd);
-    free(client);
-    return NULL;
+    return end_client(client);
 }
 
 static void *serve_stalled(void *arg)
@@ -451,9 +477,7 @@ static void *serve_stalled(void *arg)
     struct web_client *client = arg;
     while (read(client->fd, client->request, REQUEST_MAX) > 0) {
     }
-    close(client->fd);
-    free(client);
-    return NULL;
+    return end_client(client);
 }
 
 /* ---- listening ---- */

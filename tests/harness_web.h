@@ -46,6 +46,8 @@ const char *web_request(const struct web_client *client);
 /* Connections since the start, those at any address but the given ones (NULL-ended), and an address of those
  * ("" where there is none; borrowed until the next call). */
 size_t web_connections(void);
+/* True once every connection has ended; false after timeout_ms. */
+bool web_is_quiet(int timeout_ms);
 size_t web_connections_elsewhere(const char *const addresses[], const char **where);
 
 #endif
