@@ -12,8 +12,13 @@
 #include "../common/url.h"
 #include "credentials.h"
 
+/* Each message is a file in one folder that is read whole. */
+#define OUTBOX_ENTRIES_LIMIT 100000
+#define OUTBOX_BYTES_LIMIT   (10 * INT64_C(1024) * 1024 * 1024)
+
 struct environment {
     char *url, *token, *ca_file;
+    int64_t outbox_max_entries, outbox_max_bytes;
 };
 
 const struct setting config_settings[] = {
@@ -29,6 +34,20 @@ const struct setting config_settings[] = {
         .kind = SETTING_TEXT,
         .offset = offsetof(struct environment, ca_file),
         .help = "a file of certificate authorities that are trusted beside the system's"},
+    {.name = "PATCHCORD_OUTBOX_MAX_ENTRIES",
+        .kind = SETTING_INTEGER,
+        .offset = offsetof(struct environment, outbox_max_entries),
+        .fallback = "1000",
+        .min = 0,
+        .max = OUTBOX_ENTRIES_LIMIT,
+        .help = "messages that may wait for the relay (1000)"},
+    {.name = "PATCHCORD_OUTBOX_MAX_BYTES",
+        .kind = SETTING_INTEGER,
+        .offset = offsetof(struct environment, outbox_max_bytes),
+        .fallback = "52428800",
+        .min = 0,
+        .max = OUTBOX_BYTES_LIMIT,
+        .help = "bytes that they may have (52428800)"},
     {0},
 };
 
@@ -211,6 +230,8 @@ bool config_load(const struct config_options *options, struct config *out, struc
         ok = url_allowed(out->url, options->insecure_http, why) && read_folders(options, out, why);
     if (ok) {
         out->ca_file = xstrdup_or_null(env.ca_file);
+        out->outbox_max_entries = env.outbox_max_entries;
+        out->outbox_max_bytes = env.outbox_max_bytes;
         if (options->client) {
             free(out->client);
             out->client = xstrdup(options->client);

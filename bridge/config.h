@@ -30,6 +30,7 @@ struct config {
     /* Further folders whose files the agent may send and save: the person's word alone, from the command line
      * and the credentials file; NULL-ended. */
     char **allowed;
+    int64_t outbox_max_entries, outbox_max_bytes;
 };
 
 /* The rows of the environment's part, for the docs check. */

@@ -14,6 +14,7 @@ static const struct command *const commands[] = {
     &command_wait,
     &command_recall,
     &command_unsend,
+    &command_outbox,
     &command_agents,
     &command_tail,
     &command_upload,
@@ -37,7 +38,7 @@ static void print_overview(FILE *to)
           "Environment:\n",
         to);
     for (const struct setting *row = config_settings; row->name; row++)
-        fprintf(to, "  %-20s  %s\n", row->name, row->help);
+        fprintf(to, "  %-29s  %s\n", row->name, row->help);
 }
 
 static const struct command *command_find(const char *name)

@@ -1,10 +1,13 @@
 #include "relay_client.h"
 
+#include <bsd/string.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../common/alloc.h"
 #include "../common/clock.h"
+#include "../common/mcp.h"
+#include "outbox_call.h"
 #include "relay_link.h"
 
 enum { STOP_CHECK_MS = 500, STREAM_SILENCE_MS = 60 * 1000, RELEASE_MS = 500, ACK_MS = 10 * 1000 };
@@ -13,6 +16,7 @@ struct relay_client {
     struct relay_link *link;
     const struct config *config;
     const volatile sig_atomic_t *stop;
+    struct outbox *outbox; /* NULL until needed */
 };
 
 struct relay_client *relay_client_new(const struct config *config, const volatile sig_atomic_t *stop)
@@ -30,6 +34,7 @@ void relay_client_free(struct relay_client *client)
     if (!client)
         return;
     relay_link_free(client->link);
+    outbox_free(client->outbox);
     free(client);
 }
 
@@ -38,10 +43,12 @@ static bool stopped(const struct relay_client *client)
     return client->stop && *client->stop;
 }
 
-/* One turn of waiting and working. */
-static void turn(struct relay_client *client)
+/* One turn of waiting (at most limit_ms; -1: as long as nothing happens) and working. */
+static void turn(struct relay_client *client, int limit_ms)
 {
     int timeout = relay_link_timeout_ms(client->link);
+    if (limit_ms >= 0 && (timeout < 0 || timeout > limit_ms))
+        timeout = limit_ms;
     if (client->stop && (timeout < 0 || timeout > STOP_CHECK_MS))
         timeout = STOP_CHECK_MS;
     transfers_poll(relay_link_transfers(client->link), NULL, 0, timeout);
@@ -77,7 +84,7 @@ bool relay_client_await(
     struct relay_client *client, const bool *done, void (*each_turn)(void *arg), void *arg)
 {
     while (!*done && !stopped(client)) {
-        turn(client);
+        turn(client, -1);
         if (each_turn && !*done)
             each_turn(arg);
     }
@@ -99,7 +106,7 @@ static void on_reply(void *arg, struct relay_reply *reply)
     *reply = (struct relay_reply){0};
 }
 
-void relay_client_call(struct relay_client *client, const char *tool, struct json_object *args,
+static void call_relay(struct relay_client *client, const char *tool, struct json_object *args,
     struct json_object *meta, struct relay_reply *reply)
 {
     struct waiting waiting = {0};
@@ -112,6 +119,113 @@ void relay_client_call(struct relay_client *client, const char *tool, struct jso
     reply_stopped(reply);
     /* What it may have been offered goes back. */
     settle(client, RELEASE_MS);
+}
+
+/* ---- the outbox ---- */
+
+enum { OWN_MESSAGE_MS = 10 * 1000 };
+
+struct outbox *relay_client_outbox(struct relay_client *client)
+{
+    if (!client->outbox)
+        client->outbox = outbox_of(client->config);
+    return client->outbox;
+}
+
+/* Goes on while it gets on, and for so long where another process is at it. */
+static void run_flush(
+    struct relay_client *client, struct outbox_flush *flush, const bool *enough, int64_t elsewhere_ms)
+{
+    int64_t deadline = clock_mono_ms() + elsewhere_ms;
+    outbox_flush_kick(flush);
+    while (!*enough && !stopped(client)) {
+        enum outbox_flush_state state = outbox_flush_state(flush);
+        bool elsewhere = state == OUTBOX_FLUSH_ELSEWHERE;
+        if (state != OUTBOX_FLUSH_WORKING && (!elsewhere || clock_mono_ms() >= deadline))
+            return;
+        turn(client, outbox_flush_timeout_ms(flush));
+        outbox_flush_step(flush);
+    }
+}
+
+enum outbox_flush_state relay_client_flush(
+    struct relay_client *client, outbox_fate_fn *fate, void *arg, int64_t patience_ms, struct buf *why)
+{
+    static const bool never = false;
+    struct outbox_flush *flush = outbox_flush_new(client->link, relay_client_outbox(client), fate, arg);
+    run_flush(client, flush, &never, patience_ms);
+    enum outbox_flush_state state = outbox_flush_state(flush);
+    buf_puts(why, outbox_flush_problem(flush));
+    outbox_flush_free(flush);
+    return state;
+}
+
+/* Whose token it is: once for each token. */
+static void learn(struct relay_client *client, struct outbox_flush *flush)
+{
+    static const bool never = false;
+    outbox_flush_learn(flush);
+    run_flush(client, flush, &never, 0);
+}
+
+struct own_message {
+    const char *id;
+    bool settled;
+    struct relay_reply reply;
+};
+
+static bool on_own_fate(
+    void *arg, const struct outbox_entry *entry, struct relay_reply *reply, const char *problem)
+{
+    struct own_message *own = arg;
+    (void)problem;
+    if (!reply || strcmp(entry->id, own->id) != 0)
+        return true;
+    own->settled = true;
+    own->reply = *reply;
+    *reply = (struct relay_reply){0};
+    return false;
+}
+
+/* The message stands behind others, and nobody else may be there to take them to the relay. */
+static void bring_own(struct relay_client *client, struct outbox_flush *flush, struct own_message *own,
+    struct relay_reply *reply)
+{
+    char id[UUID_SIZE];
+    strlcpy(id, reply->message_id, sizeof id);
+    own->id = id;
+    if (id[0])
+        run_flush(client, flush, &own->settled, OWN_MESSAGE_MS);
+    if (!own->settled)
+        return;
+    /* Its sender is told right here. */
+    outbox_drop(client->outbox, id, true);
+    relay_reply_free(reply);
+    *reply = own->reply;
+}
+
+void relay_client_call(struct relay_client *client, const char *tool, struct json_object *args,
+    struct json_object *meta, struct relay_reply *reply)
+{
+    if (!outbox_concerns(tool)) {
+        call_relay(client, tool, args, meta, reply);
+        return;
+    }
+    struct own_message own = {.id = ""};
+    struct outbox *outbox = relay_client_outbox(client);
+    struct outbox_flush *flush = outbox_flush_new(client->link, outbox, on_own_fate, &own);
+    struct outbox_call call = {.outbox = outbox, .flush = flush, .tool = tool, .args = args};
+    if (json_get_bool(meta, PATCHCORD_META_STRUCTURED, &call.structured) != JSON_FIELD_FOUND)
+        call.structured = false;
+    if (outbox_call_begin(&call, reply)) {
+        bring_own(client, flush, &own, reply);
+    } else {
+        call_relay(client, tool, args, meta, reply);
+        outbox_call_end(&call, reply);
+        if (reply->outcome == RELAY_DONE && !outbox_agent(outbox) && outbox_waiting(outbox) == 0)
+            learn(client, flush);
+    }
+    outbox_flush_free(flush);
 }
 
 /* ---- acknowledging ---- */

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "config.h"
+#include "outbox_flush.h"
 #include "relay_reply.h"
 
 struct relay_client;
@@ -18,7 +19,9 @@ void relay_client_free(struct relay_client *client);
 
 /* Calls a tool with checked arguments (tool_spec_check; borrowed; NULL: none). A wait_for_message lasts as
  * long as its timeout_seconds (default 240), through restarts of the relay. meta: further _meta, as
- * PATCHCORD_META_PEEK and PATCHCORD_META_STRUCTURED (borrowed; NULL: none). The caller frees *reply. */
+ * PATCHCORD_META_PEEK and PATCHCORD_META_STRUCTURED (borrowed; NULL: none). A send that the relay does not
+ * take now, or that has others before it, waits in the outbox, and *reply says so. The caller frees *reply.
+ */
 void relay_client_call(struct relay_client *client, const char *tool, struct json_object *args,
     struct json_object *meta, struct relay_reply *reply);
 
@@ -27,6 +30,13 @@ void relay_client_call(struct relay_client *client, const char *tool, struct jso
 MUST_CHECK bool relay_client_await(
     struct relay_client *client, const bool *done, void (*each_turn)(void *arg), void *arg);
 struct relay_link *relay_client_link(struct relay_client *client);
+
+/* The outbox of the identity. Borrowed. */
+struct outbox *relay_client_outbox(struct relay_client *client);
+/* Takes what waits there to the relay: until nothing is left (IDLE), a try fails (problem is appended to
+ * why), or another process has been at it for longer than patience_ms. fate as outbox_flush_new's. */
+enum outbox_flush_state relay_client_flush(
+    struct relay_client *client, outbox_fate_fn *fate, void *arg, int64_t patience_ms, struct buf *why);
 
 /* Acknowledges what reply offered, after its reader has it (nothing offered: true at once). False: why has
  * one line. */

@@ -288,7 +288,8 @@ static void add_advice(const struct relay_call *call, struct relay_reply *reply)
         buf_free(&text);
         return;
     }
-    free(reply->problem);
+    free(reply->reason);
+    reply->reason = reply->problem;
     reply->problem = buf_take(&text);
 }
 
@@ -316,6 +317,8 @@ static void call_end(struct relay_call *call, struct relay_reply *reply)
         add_advice(call, reply);
     if (reply->outcome == RELAY_DONE && reply->offer.timed_out && call->rule->waits)
         state_whole_wait(call, reply);
+    if (call->rule->sends)
+        strlcpy(reply->message_id, call->message_id, sizeof reply->message_id);
     call_free(call);
     if (done)
         done(arg, reply);
@@ -413,7 +416,9 @@ struct relay_call *relay_link_call(struct relay_link *link, const char *tool, st
     call->wait_s = (int)seconds;
     call->deadline_ms = call->began_ms + seconds * MS_PER_SECOND;
     uuid_v4(call->lease);
-    uuid_v7(call->message_id);
+    const char *given = json_text_or(meta, PATCHCORD_META_MESSAGE_ID, "");
+    if (!uuid_parse(given, strlen(given), call->message_id))
+        uuid_v7(call->message_id);
     LIST_INSERT_HEAD(&link->calls, call, link);
     call_start(call);
     return call;

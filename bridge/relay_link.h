@@ -26,7 +26,8 @@ void relay_link_set_config(struct relay_link *link, const struct config *config,
 typedef void relay_done_fn(void *arg, struct relay_reply *reply);
 
 /* Starts a call of a known tool (tool_spec.h) with checked arguments. args and meta may be NULL; both are
- * borrowed. done is called from relay_link_step, never from here. */
+ * borrowed. A send goes out under the id that meta has in PATCHCORD_META_MESSAGE_ID, else under a new one.
+ * done is called from relay_link_step, never from here. */
 struct relay_call *relay_link_call(struct relay_link *link, const char *tool, struct json_object *args,
     struct json_object *meta, relay_done_fn *done, void *arg);
 /* Gives a call up: done is never called. What it may have been offered is released. A send that is on its way

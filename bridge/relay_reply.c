@@ -11,6 +11,7 @@ void relay_reply_free(struct relay_reply *reply)
     json_object_put(reply->result);
     free(reply->offer.ids);
     free(reply->problem);
+    free(reply->reason);
     *reply = (struct relay_reply){0};
 }
 

@@ -31,6 +31,8 @@ struct relay_reply {
     struct relay_offer offer;   /* DONE: what result shows, to be acknowledged */
     int rpc_code;               /* RPC_ERROR */
     char *problem;              /* all but DONE: one line for people and models; owned */
+    char *reason;               /* UNREACHABLE, UNCERTAIN: the problem without its advice, or NULL; owned */
+    char message_id[UUID_SIZE]; /* of a send or reply: the id that it was tried under; "" for other tools */
     int http_status;            /* 0: no answer */
     int retry_after_s;          /* from Retry-After; -1: not given */
 };

@@ -14,6 +14,7 @@
 #include "id_scan.h"
 #include "lines.h"
 #include "listens.h"
+#include "outbox_call.h"
 
 /* The one legacy revision in which a message may be an array of messages. */
 #define BATCH_VERSION "2025-03-26"
@@ -42,7 +43,12 @@ struct session {
     struct line_writer *writer;
     struct config config;
     bool configured;
-    bool batches; /* the client speaks the revision with batches */
+    struct outbox *outbox;      /* of config's identity; NULL until there is one */
+    struct outbox_flush *flush; /* NULL as outbox */
+    bool spoken_to;             /* by the client, for the first time */
+    bool looked;                /* for what an earlier session left in the outbox */
+    size_t sends;               /* of the active requests */
+    bool batches;               /* the client speaks the revision with batches */
     bool closed;
     char client_type[CLIENT_TYPE_SIZE]; /* from initialize */
     struct listens listens;
@@ -82,10 +88,26 @@ static void send_error(struct session *session, struct json_object *id, int code
     send_answer(session, id, jsonrpc_error(id, code, problem, NULL));
 }
 
+/* What became of queued messages stands above the next result, whatever that is. */
+static void add_news(struct session *session, struct json_object *result)
+{
+    struct json_object *content;
+    struct buf text = {0};
+    if (session->outbox && json_get_array(result, "content", &content) == JSON_FIELD_FOUND &&
+        outbox_tell(session->outbox, &text)) {
+        struct json_object *first = json_object_array_get_idx(content, 0);
+        buf_printf(&text, "\n%s", json_text_or(first, "text", ""));
+        json_add_text_len(first, "text", buf_text(&text), text.len);
+    }
+    buf_free(&text);
+}
+
 static void send_tool_error(
     struct session *session, struct json_object *id, enum mcp_era era, const char *problem)
 {
-    send_answer(session, id, jsonrpc_result(id, mcp_tool_result(era, problem, strlen(problem), true)));
+    struct json_object *result = mcp_tool_result(era, problem, strlen(problem), true);
+    add_news(session, result);
+    send_answer(session, id, jsonrpc_result(id, result));
 }
 
 /* ---- requests ---- */
@@ -102,6 +124,7 @@ static void drop_active(struct request *request)
 {
     TAILQ_REMOVE(&request->session->active, request, link);
     request->session->active_count--;
+    request->session->sends -= outbox_takes(request->spec->name);
     request_free(request);
 }
 
@@ -132,14 +155,32 @@ static void answer_done(struct request *request, struct relay_reply *reply)
 {
     struct json_object *result = json_object_get(reply->result);
     mcp_result_set_era(result, request->era);
+    add_news(request->session, result);
     struct json_object *message = jsonrpc_result(request->id, result);
     line_writer_add_answer(request->session->writer, message, request->id, &reply->offer);
     json_object_put(message);
 }
 
-static void on_reply(void *arg, struct relay_reply *reply)
+static struct outbox_call outbox_call_of(const struct request *request)
 {
-    struct request *request = arg;
+    const struct session *session = request->session;
+    return (struct outbox_call){.outbox = session->outbox,
+        .flush = session->flush,
+        .tool = request->spec->name,
+        .args = request->args};
+}
+
+/* The relay answered: what waits for it can go. */
+static void look_at_outbox(struct session *session)
+{
+    if (outbox_flush_state(session->flush) != OUTBOX_FLUSH_IDLE || outbox_waiting(session->outbox) > 0)
+        outbox_flush_kick(session->flush);
+    else
+        outbox_flush_learn(session->flush);
+}
+
+static void answer_reply(struct request *request, struct relay_reply *reply)
+{
     struct session *session = request->session;
     if (reply->outcome == RELAY_DONE)
         answer_done(request, reply);
@@ -153,6 +194,55 @@ static void on_reply(void *arg, struct relay_reply *reply)
     drop_active(request);
 }
 
+static void on_reply(void *arg, struct relay_reply *reply)
+{
+    struct request *request = arg;
+    struct outbox_call call = outbox_call_of(request);
+    if (reply->outcome == RELAY_DONE || reply->outcome == RELAY_RPC_ERROR)
+        look_at_outbox(request->session);
+    outbox_call_end(&call, reply);
+    answer_reply(request, reply);
+}
+
+static bool on_fate(
+    void *arg, const struct outbox_entry *entry, struct relay_reply *reply, const char *problem)
+{
+    (void)arg, (void)entry, (void)reply, (void)problem;
+    return true;
+}
+
+static void drop_outbox(struct session *session)
+{
+    outbox_flush_free(session->flush);
+    outbox_free(session->outbox);
+    session->flush = NULL;
+    session->outbox = NULL;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static bool same_identity(const struct config *a, const struct config *b)
+{
+    return same_text(a->url, b->url) && same_text(a->token, b->token) && same_text(a->agent, b->agent);
+}
+
+static void adopt(struct session *session, struct config *fresh)
+{
+    bool same = session->outbox && same_identity(&session->config, fresh);
+    if (!same)
+        drop_outbox(session);
+    config_free(&session->config);
+    session->config = *fresh;
+    relay_link_set_config(session->link, &session->config, session->config.client);
+    if (same)
+        return;
+    session->outbox = outbox_of(&session->config);
+    session->flush = outbox_flush_new(session->link, session->outbox, on_fate, NULL);
+}
+
 /* Reads the configuration where that has not worked yet: what was set up meanwhile counts. */
 static bool configure(struct session *session, const char *client_type, struct buf *why)
 {
@@ -163,10 +253,8 @@ static bool configure(struct session *session, const char *client_type, struct b
         options.client = client_type;
     struct config fresh;
     session->configured = config_load(&options, &fresh, why);
-    if (session->configured) {
-        config_free(&session->config);
-        session->config = fresh;
-    }
+    if (session->configured)
+        adopt(session, &fresh);
     return session->configured;
 }
 
@@ -175,6 +263,13 @@ static bool request_ask(struct request *request, struct buf *why)
 {
     struct session *session = request->session;
     const char *tool = request->spec->name;
+    struct outbox_call call = outbox_call_of(request);
+    struct relay_reply reply;
+    if (outbox_call_begin(&call, &reply)) {
+        answer_reply(request, &reply);
+        relay_reply_free(&reply);
+        return true;
+    }
     if (!file_tools_wanted(tool, request->args)) {
         request->call = relay_link_call(session->link, tool, request->args, NULL, on_reply, request);
         return true;
@@ -190,6 +285,7 @@ static void request_start(struct request *request)
     struct buf why = {0};
     TAILQ_INSERT_TAIL(&session->active, request, link);
     session->active_count++;
+    session->sends += outbox_takes(request->spec->name);
     if (!configure(session, request->client_type, &why)) {
         send_tool_error(session, request->id, request->era, buf_text(&why));
         drop_active(request);
@@ -204,10 +300,16 @@ static void request_start(struct request *request)
     buf_free(&why);
 }
 
+/* Sends go one after the other, in the order in which they came: so they arrive in it, or queue in it. */
 static void start_queued(struct session *session)
 {
-    struct request *request;
-    while (session->active_count < SESSION_CALLS_MAX && (request = TAILQ_FIRST(&session->queued)) != NULL) {
+    struct request *request, *next;
+    TAILQ_FOREACH_SAFE(request, &session->queued, link, next)
+    {
+        if (session->active_count == SESSION_CALLS_MAX)
+            return;
+        if (session->sends > 0 && outbox_takes(request->spec->name))
+            continue;
         TAILQ_REMOVE(&session->queued, request, link);
         session->queued_bytes -= request->size;
         request_start(request);
@@ -389,6 +491,7 @@ static void refuse_line(struct session *session, const char *line, size_t len, e
 
 void session_line(struct session *session, const char *line, size_t len)
 {
+    session->spoken_to = true;
     enum json_fault fault;
     struct json_object *value = json_parse(line, len, &fault);
     if (fault == JSON_FAULT_EMPTY)
@@ -463,7 +566,32 @@ int session_timeout_ms(const struct session *session)
         if (soonest < 0 || left < soonest)
             soonest = left;
     }
-    return (int)soonest;
+    int flush = session->flush && !session->closed ? outbox_flush_timeout_ms(session->flush) : -1;
+    return (int)(flush >= 0 && (soonest < 0 || flush < soonest) ? flush : soonest);
+}
+
+/* What an earlier session left goes out without the agent's doing, and before anything that it sends now. */
+static void look_once(struct session *session)
+{
+    struct buf why = {0};
+    session->looked = true;
+    if (configure(session, session->client_type, &why) && outbox_waiting(session->outbox) > 0)
+        outbox_flush_kick(session->flush);
+    buf_free(&why);
+}
+
+static void flush_outbox(struct session *session)
+{
+    if (session->closed)
+        return;
+    if (session->spoken_to && !session->looked)
+        look_once(session);
+    if (!session->flush)
+        return;
+    outbox_flush_step(session->flush);
+    /* The token may have been replaced by now: the next call looks. */
+    if (outbox_flush_state(session->flush) == OUTBOX_FLUSH_REFUSED)
+        session->configured = false;
 }
 
 void session_step(struct session *session)
@@ -471,6 +599,7 @@ void session_step(struct session *session)
     int64_t now = clock_mono_ms();
     struct request *request;
     start_queued(session);
+    flush_outbox(session);
     TAILQ_FOREACH(request, &session->active, link)
     {
         if (request->progress_token && request->progress_at_ms <= now)
@@ -509,6 +638,7 @@ void session_abort(struct session *session)
     while ((request = TAILQ_FIRST(&session->active)) != NULL) {
         stop_active(request);
     }
+    drop_outbox(session);
 }
 
 bool session_busy(const struct session *session)

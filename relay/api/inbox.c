@@ -6,6 +6,7 @@
 #include "../../common/clock.h"
 #include "../../common/utf8.h"
 #include "../auth/authenticator.h"
+#include "../config.h"
 #include "../relay.h"
 #include "api.h"
 #include "json_body.h"
@@ -93,6 +94,7 @@ static void answer(struct exchange *ex, const struct identity *who, const struct
     json_add_text(body, "agent_id", who->agent);
     json_add_text(body, "namespace_id", who->namespace_id);
     json_add_text(body, "machine_name", *client.machine ? client.machine : NULL);
+    json_add_int(body, "rate_limit_per_minute", relay->config->rate_limit_per_minute);
     store_messages_free(&messages);
     json_body_answer(ex, 200, body);
 }
