@@ -314,6 +314,23 @@ static void refuse_length(struct exchange *ex)
 
 static const char no_room[] = "Too many requests are being received; try again.";
 
+/* Nobody is known yet while a body comes, so that one address must not have all the room there is. */
+static bool has_room(const struct request *r, size_t more)
+{
+    const struct http_server *s = r->server;
+    const size_t share = s->limits.bodies_max / HTTP_BODIES_SHARE;
+    if (s->body_bytes + more <= share)
+        return true;
+    size_t of_peer = more;
+    const struct request *other;
+    TAILQ_FOREACH(other, &s->requests, link)
+    {
+        if (other->body_counted > 0 && strcmp(other->ex.peer, r->ex.peer) == 0)
+            of_peer += other->body_counted;
+    }
+    return of_peer <= share && s->body_bytes + more <= s->limits.bodies_max;
+}
+
 /* False, and answered, for what no handler is to see. */
 static bool admit(struct request *r, int64_t body_len)
 {
@@ -329,7 +346,7 @@ static bool admit(struct request *r, int64_t body_len)
         wanted = ex->route->sink->admit(ex);
     } else if (body_len > 0 && (uint64_t)body_len > ex->route->max_body) {
         refuse_length(ex);
-    } else if (body_len > 0 && s->body_bytes + (size_t)body_len > s->limits.bodies_max) {
+    } else if (body_len > 0 && !has_room(r, (size_t)body_len)) {
         exchange_add_header(ex, "Retry-After", "5");
         exchange_error(ex, 503, "busy", no_room);
     }
@@ -432,7 +449,7 @@ static enum MHD_Result receive(struct request *r, const char *upload, size_t *up
         return receive_streamed(r, upload, upload_len);
     if (*upload_len > ex->route->max_body - ex->body.len)
         return cut_off(r, 413, "payload_too_large", "The body is longer than this path takes.");
-    if (s->body_bytes + *upload_len > s->limits.bodies_max)
+    if (!has_room(r, *upload_len))
         return cut_off(r, 503, "busy", no_room);
     buf_append(&ex->body, upload, *upload_len);
     r->received += *upload_len;

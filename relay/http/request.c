@@ -239,9 +239,19 @@ static void answer_step(struct request *r)
     connection_hand_over(r->connection);
 }
 
+/* What waits for long does not keep room that its handler gave back. */
+static void uncount_body(struct request *r)
+{
+    if (r->ex.body.len > 0)
+        return;
+    r->server->body_bytes -= r->body_counted;
+    r->body_counted = 0;
+}
+
 static void handler_returned(struct request *r)
 {
     struct exchange *ex = &r->ex;
+    uncount_body(r);
     if (!r->connection) {
         request_settle(r, SETTLED_LOST);
         return;
@@ -271,9 +281,8 @@ static void handler_returned(struct request *r)
 
 static void body_taken(struct request *r)
 {
-    r->server->body_bytes -= r->body_counted;
-    r->body_counted = 0;
     buf_reset(&r->ex.body);
+    uncount_body(r);
     r->phase = PHASE_RECEIVING;
     if (!r->connection)
         request_settle(r, SETTLED_LOST);

@@ -14,6 +14,7 @@ enum {
     HTTP_CONNECTION_MEMORY = 16 * 1024,  /* header block included: a longer one is 431 */
     HTTP_CONNECTIONS_MAX = 20000,
     HTTP_BODIES_MAX = 256 * 1024 * 1024, /* all bodies in memory together; beyond that 503 */
+    HTTP_BODIES_SHARE = 4,               /* one address has at most this part of them: a quarter */
     HTTP_DRAIN_MS = 10 * 1000,           /* how long a confirmed delivery may take */
 };
 

@@ -385,24 +385,40 @@ START_TEST(idle_connections)
 }
 END_TEST
 
-/* All bodies that are being received share one limit. */
+/* A body of that size from 127.0.0.<host>, but for its last byte. */
+static int hold(unsigned host, const char *bytes, size_t len)
+{
+    int fd = rig_connect_from(host);
+    char *head = xasprintf("PUT /echo HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n", len);
+    rig_send(fd, head);
+    for (size_t sent = 0; sent < len - 1;) {
+        ssize_t now = send(fd, bytes + sent, len - 1 - sent, MSG_NOSIGNAL);
+        ck_assert_int_gt(now, 0);
+        sent += (size_t)now;
+    }
+    free(head);
+    return fd;
+}
+
+static int ask_from(unsigned host, const char *text)
+{
+    int fd = rig_connect_from(host), status = ask(fd, text);
+    close(fd);
+    return status;
+}
+
+/* All bodies that are being received share one limit, and each address has its part of it. */
 START_TEST(bodies_have_a_limit_together)
 {
-    enum { FULL = 4 * MEGABYTE, HOLDERS = RIG_BODIES_BYTES / FULL };
+    enum { HOLDERS = HTTP_BODIES_SHARE, FULL = RIG_BODIES_BYTES / HTTP_BODIES_SHARE, FIRST_HOST = 2 };
     int fds[HOLDERS];
     char *bytes = xmalloc(FULL);
     memset(bytes, 'f', FULL);
-    for (int i = 0; i < HOLDERS; i++) {
-        fds[i] = rig_connect();
-        rig_send(fds[i], "PUT /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 4194304\r\n\r\n");
-        for (size_t sent = 0; sent < FULL - 1;) {
-            ssize_t now = send(fds[i], bytes + sent, FULL - 1 - sent, MSG_NOSIGNAL);
-            ck_assert_int_gt(now, 0);
-            sent += (size_t)now;
-        }
-    }
+    for (unsigned i = 0; i < HOLDERS; i++)
+        fds[i] = hold(FIRST_HOST + i, bytes, FULL);
     struct buf answer = {0};
     static const char sized[] = "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\n";
+    static const char sized_whole[] = "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nok";
     static const char chunked[] = "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
     /* The holders' last bytes may still be on their way. */
     int64_t until = clock_mono_ms() + 5000;
@@ -417,6 +433,11 @@ START_TEST(bodies_have_a_limit_together)
     ck_assert_int_eq(rig_once(answer.data, answer.len, NULL), 503);
 
     for (int i = 0; i < HOLDERS; i++) {
+        /* The last one has its part only. */
+        if (i == HOLDERS - 1) {
+            ck_assert_int_eq(ask_from(FIRST_HOST, sized_whole), 200);
+            ck_assert_int_eq(ask_from(FIRST_HOST + HOLDERS - 1, sized_whole), 503);
+        }
         rig_send(fds[i], "f");
         ck_assert_int_eq(rig_answer(fds[i], NULL, NULL), 200);
         close(fds[i]);

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../../common/alloc.h"
 #include "../../common/clock.h"
 #include "http_rig.h"
 #include "unit.h"
@@ -95,6 +96,30 @@ START_TEST(exclusive_waits_are_woken_one_at_a_time)
     close(first);
     close(second);
     close(shared);
+}
+END_TEST
+
+/* The body of a request that waits was read and given back: others have its room. */
+START_TEST(who_waits_takes_no_room_for_bodies)
+{
+    enum { WAITS = 3, LARGE = RIG_BODIES_BYTES / HTTP_BODIES_SHARE };
+    int fds[WAITS];
+    char *bytes = xcalloc(1, LARGE);
+    char *head = xasprintf("POST /wait?key=k HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", LARGE);
+    for (size_t i = 0; i < WAITS; i++) {
+        fds[i] = rig_connect();
+        rig_send(fds[i], head);
+        for (size_t sent = 0; sent < LARGE;) {
+            ssize_t now = send(fds[i], bytes + sent, LARGE - sent, MSG_NOSIGNAL);
+            ck_assert_int_gt(now, 0);
+            sent += (size_t)now;
+        }
+        ck_assert(rig_parked(i + 1, SOON_MS));
+    }
+    for (size_t i = 0; i < WAITS; i++)
+        close(fds[i]);
+    free(head);
+    free(bytes);
 }
 END_TEST
 
@@ -451,6 +476,7 @@ int main(void)
     tcase_add_test(tests, a_notification_ends_the_wait);
     tcase_add_test(tests, a_deadline_ends_the_wait);
     tcase_add_test(tests, exclusive_waits_are_woken_one_at_a_time);
+    tcase_add_test(tests, who_waits_takes_no_room_for_bodies);
     tcase_add_test(tests, everybody_is_woken);
     tcase_add_test(tests, a_client_that_goes_is_noticed);
     tcase_add_test(tests, a_client_that_closes_its_side_is_gone);

@@ -85,6 +85,7 @@ static enum verdict wake_text(struct exchange *ex)
 static enum verdict handle_wait(struct exchange *ex)
 {
     atomic_fetch_add(&rig.runs, 1);
+    buf_free(&ex->body);
     ex->settle = count_settled;
     ex->confirm_delivery = true;
     if (ex->wake != WAKE_START)
@@ -227,6 +228,7 @@ static const struct route routes[] = {
     {"GET", "/settle", "settle", 0, handle_settle, NULL},
     {"GET", "/count", "count", 0, handle_count, NULL},
     {"GET", "/wait", "wait", 0, handle_wait, NULL},
+    {"POST", "/wait", "wait", RIG_BODIES_BYTES, handle_wait, NULL},
     {"GET", "/stubborn", "stubborn", 0, handle_stubborn, NULL},
     {"GET", "/stream", "stream", 0, handle_stream, NULL},
     {"GET", "/files/*", "files", 0, handle_hello, NULL},
@@ -298,6 +300,13 @@ int64_t rig_stop(void)
 
 int rig_connect(void)
 {
+    return rig_connect_from(1);
+}
+
+int rig_connect_from(unsigned host)
+{
+    struct sockaddr_in own = {.sin_family = AF_INET};
+    own.sin_addr.s_addr = htonl((INADDR_LOOPBACK & ~0xffU) + host);
     struct sockaddr_in address = {
         .sin_family = AF_INET, .sin_port = htons((uint16_t)http_server_port(rig.server))};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -305,6 +314,7 @@ int rig_connect(void)
     ck_assert_int_ge(fd, 0);
     struct timeval limit = {.tv_sec = READ_TIMEOUT_S};
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&own, sizeof own), 0);
     ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
     return fd;
 }

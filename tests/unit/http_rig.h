@@ -35,6 +35,8 @@ int64_t rig_stop(void);
 
 /* A connection to the server, with a read time-out of 10 s. */
 int rig_connect(void);
+/* The same from 127.0.0.<host>. */
+int rig_connect_from(unsigned host);
 void rig_send(int fd, const char *text);
 /* Reads one answer with a Content-Length (or without a body); returns its status, 0 where the connection
  * ended first. */
