@@ -1,7 +1,7 @@
 /* alloc.h: the one allocator of both programs.
  *
- * Out of memory is fatal: each function prints one line to stderr and ends the process, so that no caller has to
- * handle NULL. Everything returned is freed with free(). */
+ * Out of memory is fatal: each function prints one line to stderr and ends the process, so that no caller has
+ * to handle NULL. Everything returned is freed with free(). */
 #ifndef COMMON_ALLOC_H
 #define COMMON_ALLOC_H
 

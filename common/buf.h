@@ -18,7 +18,8 @@ void buf_append(struct buf *b, const void *bytes, size_t len);
 void buf_puts(struct buf *b, const char *text);
 void buf_putc(struct buf *b, char c);
 void buf_printf(struct buf *b, const char *format, ...) PRINTF_LIKE(2, 3);
-/* Makes room for len further bytes and returns where they go; buf_commit counts those that were written there. */
+/* Makes room for len further bytes and returns where they go; buf_commit counts those that were written
+ * there. */
 char *buf_reserve(struct buf *b, size_t len);
 /* Takes over len bytes (no more than were reserved) that were written where buf_reserve said. */
 void buf_commit(struct buf *b, size_t len);

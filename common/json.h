@@ -1,8 +1,8 @@
 /* json.h: strict JSON (RFC 8259) in front of json-c.
  *
- * json-c's strict mode still lets through duplicate keys, NUL in keys, raw control bytes, single quotes, NaN, overlong
- * UTF-8, lone surrogates and clamped integers, so a scanner of ours reads every text first. What passes it means the
- * same to every parser. */
+ * json-c's strict mode still lets through duplicate keys, NUL in keys, raw control bytes, single quotes, NaN,
+ * overlong UTF-8, lone surrogates and clamped integers, so a scanner of ours reads every text first. What
+ * passes it means the same to every parser. */
 #ifndef COMMON_JSON_H
 #define COMMON_JSON_H
 
@@ -15,9 +15,9 @@
 #include "compiler.h"
 
 enum {
-    JSON_MAX_DEPTH = 32,                 /* arrays and objects within each other */
-    JSON_MAX_BYTES = 64 * 1024 * 1024,   /* of one text */
-    JSON_NUMBER_MAX_LEN = 1024,          /* characters of one number */
+    JSON_MAX_DEPTH = 32,               /* arrays and objects within each other */
+    JSON_MAX_BYTES = 64 * 1024 * 1024, /* of one text */
+    JSON_NUMBER_MAX_LEN = 1024,        /* characters of one number */
 };
 
 enum json_fault {
@@ -33,14 +33,15 @@ enum json_fault {
     JSON_FAULT_SIZE,      /* over JSON_MAX_BYTES */
 };
 
-/* Checks exactly len bytes: one value and white space around it. Pure, no recursion, time linear in len (n log n in an
- * object's keys). Keys are compared unescaped. On a fault *at is the byte offset (at may be NULL). */
+/* Checks exactly len bytes: one value and white space around it. Pure, no recursion, time linear in len (n
+ * log n in an object's keys). Keys are compared unescaped. On a fault *at is the byte offset (at may be
+ * NULL). */
 enum json_fault json_scan(const char *text, size_t len, size_t *at);
 /* A clause for people: "is not valid UTF-8". */
 const char *json_fault_text(enum json_fault fault);
 
-/* Scans and parses. NULL with *fault set for what the scanner refuses. JSON null is NULL with JSON_FAULT_NONE. The caller
- * owns the object (json_object_put). One tokener a thread. */
+/* Scans and parses. NULL with *fault set for what the scanner refuses. JSON null is NULL with
+ * JSON_FAULT_NONE. The caller owns the object (json_object_put). One tokener a thread. */
 struct json_object *json_parse(const char *text, size_t len, enum json_fault *fault);
 /* Reads a file of at most max bytes and parses it; NULL with one line in why. */
 struct json_object *json_parse_file(const char *path, size_t max, struct buf *why);
@@ -48,8 +49,8 @@ struct json_object *json_parse_file(const char *path, size_t max, struct buf *wh
 /* Appends the compact text (PLAIN | NOSLASHESCAPE), which never contains a raw newline. */
 void json_write(struct json_object *value, struct buf *out);
 
-/* Fields of an object, strictly typed: WRONG where the field is there with another type (null counts as absent). What
- * is returned is borrowed from the object. A NULL or non-object holder has no fields. */
+/* Fields of an object, strictly typed: WRONG where the field is there with another type (null counts as
+ * absent). What is returned is borrowed from the object. A NULL or non-object holder has no fields. */
 enum json_field { JSON_FIELD_ABSENT, JSON_FIELD_FOUND, JSON_FIELD_WRONG };
 enum json_field json_get_text(struct json_object *holder, const char *key, const char **text, size_t *len);
 enum json_field json_get_int(struct json_object *holder, const char *key, int64_t *number);

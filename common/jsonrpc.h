@@ -27,7 +27,8 @@ void jsonrpc_classify(struct json_object *value, struct jsonrpc_message *out);
 
 /* Whole messages; the id is referenced, not taken (NULL id: JSON null); result and data are taken over. */
 struct json_object *jsonrpc_result(struct json_object *id, struct json_object *result);
-struct json_object *jsonrpc_error(struct json_object *id, int code, const char *message, struct json_object *data);
+struct json_object *jsonrpc_error(
+    struct json_object *id, int code, const char *message, struct json_object *data);
 struct json_object *jsonrpc_request(struct json_object *id, const char *method, struct json_object *params);
 struct json_object *jsonrpc_notification(const char *method, struct json_object *params);
 

@@ -2,8 +2,8 @@
  *
  *     log_info("listening", LOG_STR("url", url), LOG_INT("pid", getpid()));
  *
- * Values are quoted and escaped here, so that no value can forge a line, and cut at LOG_VALUE_MAX bytes. Tokens, query strings and message contents are
- * never passed to it. */
+ * Values are quoted and escaped here, so that no value can forge a line, and cut at LOG_VALUE_MAX bytes.
+ * Tokens, query strings and message contents are never passed to it. */
 #ifndef COMMON_LOG_H
 #define COMMON_LOG_H
 
@@ -15,7 +15,7 @@ enum { LOG_VALUE_MAX = 512 };
 enum log_format { LOG_FORMAT_LOGFMT, LOG_FORMAT_JSON };
 
 struct log_field {
-    const char *key; /* NULL ends the list */
+    const char *key;  /* NULL ends the list */
     const char *text; /* NULL: number counts */
     int64_t number;
 };

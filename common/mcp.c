@@ -190,7 +190,8 @@ struct question {
     bool channel;
 };
 
-/* What a method's function says: a result, or an error's words (its code is JSONRPC_INVALID_PARAMS) and data. */
+/* What a method's function says: a result, or an error's words (its code is JSONRPC_INVALID_PARAMS) and data.
+ */
 struct outcome {
     struct json_object *result;
     const char *problem;

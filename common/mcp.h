@@ -1,5 +1,6 @@
-/* mcp.h: the Model Context Protocol's words that both programs speak: revisions, eras, codes, and the answers that come
- * from tables alone (initialize, server/discover, the lists of tools, prompts and resources, prompts/get, resources/read).
+/* mcp.h: the Model Context Protocol's words that both programs speak: revisions, eras, codes, and the answers
+ * that come from tables alone (initialize, server/discover, the lists of tools, prompts and resources,
+ * prompts/get, resources/read).
  *
  * A request's era follows from its own _meta, never from its method. */
 #ifndef COMMON_MCP_H
@@ -27,7 +28,12 @@
 #define PATCHCORD_META_OFFER "patchcord/offer"
 
 /* Bounds of wait_for_message, and the longest slice in which the bridge parks one. */
-enum { MCP_WAIT_DEFAULT_S = 240, MCP_WAIT_UNKNOWN_CLIENT_S = 50, MCP_WAIT_MAX_S = 3600, MCP_WAIT_SLICE_S = 50 };
+enum {
+    MCP_WAIT_DEFAULT_S = 240,
+    MCP_WAIT_UNKNOWN_CLIENT_S = 50,
+    MCP_WAIT_MAX_S = 3600,
+    MCP_WAIT_SLICE_S = 50
+};
 
 enum mcp_code { MCP_HEADER_MISMATCH = -32020, MCP_UNSUPPORTED_VERSION = -32022 };
 
@@ -45,30 +51,32 @@ extern const char *const mcp_versions[];
 bool mcp_version_supported(const char *version);
 bool mcp_version_is_legacy(const char *version);
 
-/* Reads era and _meta off a request's or notification's params; all borrowed. Returns 0, or the JSON-RPC code of what is
- * wrong with a modern request's _meta with one line in *problem (and for MCP_UNSUPPORTED_VERSION what belongs into the
- * error's data in *data, owned by the caller). */
+/* Reads era and _meta off a request's or notification's params; all borrowed. Returns 0, or the JSON-RPC code
+ * of what is wrong with a modern request's _meta with one line in *problem (and for MCP_UNSUPPORTED_VERSION
+ * what belongs into the error's data in *data, owned by the caller). */
 int mcp_read_call(const struct jsonrpc_message *message, struct mcp_call *out, const char **problem,
     struct json_object **data);
 
 /* Which of the two programs lists its tools: arguments and tools that only work through the bridge differ. */
 enum mcp_face { MCP_FACE_RELAY, MCP_FACE_BRIDGE };
 
-/* The title in serverInfo, where it is not to be "Patchcord". Borrowed for good; call before threads start. */
+/* The title in serverInfo, where it is not to be "Patchcord". Borrowed for good; call before threads start.
+ */
 void mcp_set_title(const char *title);
 
 /* True where the method exists in that era and is answered from tables by mcp_answer. */
 bool mcp_answers(enum mcp_era era, const char *method);
 /* Answers those methods (there are no resources: empty lists, and none to read): a whole JSON-RPC
- * message (result or error; -32601 for any other method), owned by the caller. channel: a legacy initialize announces
- * claude/channel, and server/discover does not exist. */
-struct json_object *mcp_answer(enum mcp_face face, const struct mcp_call *call, const struct jsonrpc_message *message,
-    bool channel);
+ * message (result or error; -32601 for any other method), owned by the caller. channel: a legacy initialize
+ * announces claude/channel, and server/discover does not exist. */
+struct json_object *mcp_answer(
+    enum mcp_face face, const struct mcp_call *call, const struct jsonrpc_message *message, bool channel);
 
-/* A tool's result of one text: {"content": [{"type": "text", …}], "isError": …}, with resultType in the modern era. */
+/* A tool's result of one text: {"content": [{"type": "text", …}], "isError": …}, with resultType in the
+ * modern era. */
 struct json_object *mcp_tool_result(enum mcp_era era, const char *text, size_t len, bool is_error);
-/* Turns a modern result into a legacy one or back, in place: resultType and _meta's serverInfo are added; or dropped, and
- * the cache hints with them. */
+/* Turns a modern result into a legacy one or back, in place: resultType and _meta's serverInfo are added; or
+ * dropped, and the cache hints with them. */
 void mcp_result_set_era(struct json_object *result, enum mcp_era era);
 
 /* The server's instructions for the model, at most MCP_INSTRUCTIONS_MAX bytes. */

@@ -1,4 +1,5 @@
-/* secret.h: bearer tokens and other secrets. Over libsodium; call secret_init once before anything else here. */
+/* secret.h: bearer tokens and other secrets. Over libsodium; call secret_init once before anything else here.
+ */
 #ifndef COMMON_SECRET_H
 #define COMMON_SECRET_H
 
@@ -27,9 +28,9 @@ bool secret_equal(const char *a, const char *b);
 void secret_free(char *text);
 /* Wipes a buffer of a known size. */
 void secret_wipe(void *bytes, size_t len);
-/* Reads one line from descriptor fd (at most TOKEN_MAX_LEN bytes, the newline and surrounding blanks dropped), without
- * echo where it is a terminal, asking with prompt on /dev/tty. Returns NULL where nothing was given, or it was too
- * long. The caller frees with secret_free. */
+/* Reads one line from descriptor fd (at most TOKEN_MAX_LEN bytes, the newline and surrounding blanks
+ * dropped), without echo where it is a terminal, asking with prompt on /dev/tty. Returns NULL where nothing
+ * was given, or it was too long. The caller frees with secret_free. */
 char *secret_read(int fd, const char *prompt);
 
 #endif

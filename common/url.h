@@ -15,10 +15,12 @@ struct url {
     char *path;   /* begins with '/', no trailing '/' but for the root */
 };
 
-/* Reads an http(s) URL without userinfo, query and fragment. The caller frees with url_free; on false nothing is kept. */
+/* Reads an http(s) URL without userinfo, query and fragment. The caller frees with url_free; on false nothing
+ * is kept. */
 MUST_CHECK bool url_parse(const char *text, struct url *out);
 void url_free(struct url *u);
-/* "https://host[:port]", the port only where it is not the scheme's: what a credential is bound to. Caller frees. */
+/* "https://host[:port]", the port only where it is not the scheme's: what a credential is bound to. Caller
+ * frees. */
 char *url_origin(const struct url *u);
 /* True for localhost, *.localhost, 127.0.0.0/8 and ::1. */
 bool url_host_is_loopback(const char *host);

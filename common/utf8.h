@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Decodes the code point at text (len > 0 bytes are there). Returns its length, 1 to 4, or 0 where the bytes are not
- * UTF-8 (overlong forms, surrogates and values over U+10FFFF included). */
+/* Decodes the code point at text (len > 0 bytes are there). Returns its length, 1 to 4, or 0 where the bytes
+ * are not UTF-8 (overlong forms, surrogates and values over U+10FFFF included). */
 size_t utf8_decode(const char *text, size_t len, uint32_t *code_point);
 bool utf8_valid(const char *text, size_t len);
 /* Code points in valid UTF-8. */

@@ -173,7 +173,8 @@ static bool check_attachment_types(const struct config *config, struct buf *why)
     const char *wrong = media_types_wrong(config->attachment_types, &len);
     if (wrong)
         buf_printf(why,
-            "PATCHCORD_ATTACHMENT_ALLOWED_MIME_TYPES must have types like image/png, text/* or */* between commas, "
+            "PATCHCORD_ATTACHMENT_ALLOWED_MIME_TYPES must have types like image/png, text/* or */* between "
+            "commas, "
             "not '%.*s'",
             len, wrong);
     return !wrong;

@@ -19,7 +19,7 @@ struct relay {
     struct blob_store *blobs; /* attachments */
     struct parking *parking;
     struct authenticator *auth;
-    struct concurrency *streams; /* open event streams by agent's address (auth/concurrency.h) */
+    struct concurrency *streams;  /* open event streams by agent's address (auth/concurrency.h) */
     struct safe_fetcher *fetcher; /* fetches what agents name */
     struct concurrency *fetches;  /* under way, by agent's address and of all */
     struct metrics *metrics;

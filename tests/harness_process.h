@@ -43,7 +43,8 @@ void process_log_check(const char *path);
 char **process_env_copy(const char *const env[]);
 void process_env_free(char **env);
 
-/* A modern request's text, its _meta completed. *name (the caller's) is what Mcp-Name has to repeat, or NULL. */
+/* A modern request's text, its _meta completed. *name (the caller's) is what Mcp-Name has to repeat, or NULL.
+ */
 char *mcp_request_text(const char *method, const char *params, char **name);
 /* A new connection to the relay. */
 int relay_connect(const struct relay_process *relay);

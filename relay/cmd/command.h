@@ -38,7 +38,7 @@ struct command {
     const char *summary; /* one line */
     const char *help;    /* paragraphs */
     struct command_option options[COMMAND_OPTIONS_MAX];
-    bool begins_store; /* command_store makes a store where there is none yet */
+    bool begins_store;                           /* command_store makes a store where there is none yet */
     int (*run)(const struct command_line *line); /* the exit code: 0, EXIT_FAILURE or EXIT_USAGE */
 };
 

@@ -1,8 +1,9 @@
-/* exchange.h: one HTTP request and its answer, as handlers see them. No handler sees libmicrohttpd or a socket.
+/* exchange.h: one HTTP request and its answer, as handlers see them. No handler sees libmicrohttpd or a
+ * socket.
  *
- * A handler runs on a worker thread, straight through, and may block. It returns VERDICT_DONE with the answer filled in,
- * or VERDICT_WAIT with wait filled in: then the exchange holds no thread, and the same handler runs again, with wake
- * telling why. State that must survive goes into state, freed in settle. */
+ * A handler runs on a worker thread, straight through, and may block. It returns VERDICT_DONE with the answer
+ * filled in, or VERDICT_WAIT with wait filled in: then the exchange holds no thread, and the same handler
+ * runs again, with wake telling why. State that must survive goes into state, freed in settle. */
 #ifndef RELAY_HTTP_EXCHANGE_H
 #define RELAY_HTTP_EXCHANGE_H
 
@@ -42,30 +43,31 @@ struct file_answer {
 
 /* Where and until when an exchange waits. */
 struct wait {
-    char *key;         /* of parking.h; owned by the exchange (set with exchange_wait) */
-    uint64_t ticket;   /* taken before the handler looked */
-    int64_t until_ms;  /* clock_mono_ms of WAKE_DEADLINE */
-    bool exclusive;    /* one notification wakes the oldest exclusive exchange of the key, and all that are not */
+    char *key;        /* of parking.h; owned by the exchange (set with exchange_wait) */
+    uint64_t ticket;  /* taken before the handler looked */
+    int64_t until_ms; /* clock_mono_ms of WAKE_DEADLINE */
+    bool
+        exclusive; /* one notification wakes the oldest exclusive exchange of the key, and all that are not */
 };
 
 struct exchange {
     /* the request */
-    void *app;             /* what http_server_options.app is */
-    char id[17];           /* for logs and X-Request-Id */
-    char *method, *path;   /* path is percent-decoded, without the query */
+    void *app;           /* what http_server_options.app is */
+    char id[17];         /* for logs and X-Request-Id */
+    char *method, *path; /* path is percent-decoded, without the query */
     struct http_field *headers;
     size_t headers_count;
     struct http_field *query; /* decoded */
     size_t query_count;
     struct buf body;
-    int64_t body_announced; /* bytes of the body, 0 for none; -1 where it comes without a length */
+    int64_t body_announced;      /* bytes of the body, 0 for none; -1 where it comes without a length */
     char peer[INET6_ADDRSTRLEN]; /* the connection's other end */
     bool peer_is_loopback;
     const struct route *route;
     int64_t began_ms; /* monotonic */
 
     /* the answer */
-    int status; /* 0 until a handler set one */
+    int status;               /* 0 until a handler set one */
     const char *content_type; /* static text; NULL with an empty body */
     struct http_field *answer_headers;
     size_t answer_headers_count;
@@ -79,7 +81,8 @@ struct exchange {
 
     /* the handler's own */
     void *state;
-    void (*settle)(struct exchange *ex, enum settlement how); /* on a worker, exactly once; NULL: nothing to do */
+    void (*settle)(
+        struct exchange *ex, enum settlement how); /* on a worker, exactly once; NULL: nothing to do */
     bool confirm_delivery; /* settle waits until the socket's queue is empty or the client is gone */
 };
 
@@ -120,12 +123,13 @@ void exchange_answer_file(struct exchange *ex, int status, int fd, int64_t at, i
 void exchange_error(struct exchange *ex, int status, const char *code, const char *message);
 
 /* Fills in wait; returns VERDICT_WAIT. */
-enum verdict exchange_wait(struct exchange *ex, const char *key, uint64_t ticket, int64_t until_mono_ms, bool exclusive);
+enum verdict exchange_wait(
+    struct exchange *ex, const char *key, uint64_t ticket, int64_t until_mono_ms, bool exclusive);
 
-/* Turns the answer into an event stream (status 200, text/event-stream, X-Accel-Buffering: no, Cache-Control: no-store).
- * From then on what the handler appends to ex->answer is sent each time it returns, VERDICT_DONE ends the stream, and the
- * server sends a comment line every STREAM_KEEPALIVE_MS by itself. A client that does not read for long is cut off
- * once STREAM_QUEUE_MAX bytes wait. */
+/* Turns the answer into an event stream (status 200, text/event-stream, X-Accel-Buffering: no, Cache-Control:
+ * no-store). From then on what the handler appends to ex->answer is sent each time it returns, VERDICT_DONE
+ * ends the stream, and the server sends a comment line every STREAM_KEEPALIVE_MS by itself. A client that
+ * does not read for long is cut off once STREAM_QUEUE_MAX bytes wait. */
 void exchange_stream(struct exchange *ex);
 enum { STREAM_KEEPALIVE_MS = 15 * 1000, STREAM_QUEUE_MAX = 1024 * 1024 };
 

@@ -22,8 +22,8 @@
 struct certificate;
 struct request;
 
-/* What a client sent before it hung up is read within that. libmicrohttpd does not notice an end that came together
- * with bytes. */
+/* What a client sent before it hung up is read within that. libmicrohttpd does not notice an end that came
+ * together with bytes. */
 enum { HANG_UP_MS = 1000 };
 
 struct connection {
@@ -34,11 +34,11 @@ struct connection {
     char peer[INET6_ADDRSTRLEN];
     bool peer_is_loopback;
 
-    struct request *request;  /* under way, or NULL */
-    /* Answered over this connection, and their settle has not returned yet: several where a streamed body was cut
-     * off before it came to a handler. */
+    struct request *request; /* under way, or NULL */
+    /* Answered over this connection, and their settle has not returned yet: several where a streamed body was
+     * cut off before it came to a handler. */
     LIST_HEAD(, request) settling;
-    struct timer timer;       /* of the phase: header, body, comment of a silent stream, sending */
+    struct timer timer; /* of the phase: header, body, comment of a silent stream, sending */
 
     int64_t idle_since_ms; /* when its last request was answered; 0: it had none */
     bool hung_up;          /* the client closed its side, or the connection broke */
@@ -88,7 +88,7 @@ struct request {
     enum settlement how;
     struct connection *held_up; /* among whose settling this is, or NULL */
     LIST_ENTRY(request) settling_link;
-    struct delivery *delivery;  /* being confirmed */
+    struct delivery *delivery; /* being confirmed */
     TAILQ_ENTRY(request) link;
 };
 

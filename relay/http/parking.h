@@ -1,8 +1,8 @@
-/* parking.h: who waits for news of whom. Handlers that found nothing park their exchange under a key; whoever stored
- * something notifies the key.
+/* parking.h: who waits for news of whom. Handlers that found nothing park their exchange under a key; whoever
+ * stored something notifies the key.
  *
- * No wake-up is lost between "found nothing" and "parked": a handler takes a ticket before it looks, and an exchange
- * whose ticket is out of date when it parks runs again at once. Thread-safe. */
+ * No wake-up is lost between "found nothing" and "parked": a handler takes a ticket before it looks, and an
+ * exchange whose ticket is out of date when it parks runs again at once. Thread-safe. */
 #ifndef RELAY_HTTP_PARKING_H
 #define RELAY_HTTP_PARKING_H
 
@@ -22,8 +22,8 @@ uint64_t parking_ticket(struct parking *p, const char *key);
 void parking_notify(struct parking *p, const char *key);
 /* Everybody is to look again (a revocation, another process' change). */
 void parking_notify_all(struct parking *p);
-/* True where an exclusive wait is parked under key, or was within the last PARKING_JUST_NOW_MS. (Those that are not
- * exclusive look on; whether an answer is streamed says nothing.) */
+/* True where an exclusive wait is parked under key, or was within the last PARKING_JUST_NOW_MS. (Those that
+ * are not exclusive look on; whether an answer is streamed says nothing.) */
 bool parking_is_waiting(struct parking *p, const char *key);
 enum { PARKING_JUST_NOW_MS = 3000 };
 /* How many exchanges are parked, for metrics. */

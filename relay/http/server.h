@@ -8,10 +8,13 @@
 #include "parking.h"
 
 enum {
-    HTTP_HEADER_TIMEOUT_MS = 10 * 1000,  /* from the connection's (or the request's) first byte to the end of its header */
-    HTTP_BODY_TIMEOUT_MS = 14 * 1000,    /* from the request line to the end of its body, longer by a second for each 16 KB received */
-    HTTP_IDLE_TIMEOUT_S = 75,            /* keep-alive */
-    HTTP_CONNECTION_MEMORY = 16 * 1024,  /* header block included: a longer one is 431 */
+    HTTP_HEADER_TIMEOUT_MS =
+        10 * 1000, /* from the connection's (or the request's) first byte to the end of its header */
+    HTTP_BODY_TIMEOUT_MS =
+        14 *
+        1000, /* from the request line to the end of its body, longer by a second for each 16 KB received */
+    HTTP_IDLE_TIMEOUT_S = 75,           /* keep-alive */
+    HTTP_CONNECTION_MEMORY = 16 * 1024, /* header block included: a longer one is 431 */
     HTTP_CONNECTIONS_MAX = 20000,
     HTTP_BODIES_MAX = 256 * 1024 * 1024, /* all bodies in memory together; beyond that 503 */
     HTTP_BODIES_SHARE = 4,               /* one address has at most this part of them: a quarter */
@@ -26,16 +29,16 @@ struct http_limits {
 };
 
 struct http_server_options {
-    const char *host; /* numeric address */
-    int port;         /* 0: any free one */
+    const char *host;                         /* numeric address */
+    int port;                                 /* 0: any free one */
     const char *tls_cert_file, *tls_key_file; /* both or none */
     size_t workers;
-    const struct route *routes; /* ended by a NULL handle */
-    void *app;                  /* for exchanges */
+    const struct route *routes;       /* ended by a NULL handle */
+    void *app;                        /* for exchanges */
     const struct http_limits *limits; /* NULL: the constants above */
     const char *version; /* "1.0.0": sent as X-Patchcord-Version, and behind "patchcord/" as Server */
-    /* Called on the loop thread when an exchange has its answer (also those that never reached a handler: route may be
-     * NULL): metrics and access log. */
+    /* Called on the loop thread when an exchange has its answer (also those that never reached a handler:
+     * route may be NULL): metrics and access log. */
     void (*answered)(void *app, const struct exchange *ex, int64_t micros);
     /* Called on the loop thread for SIGHUP, after the certificate was read again. */
     void (*reload)(void *app);
@@ -50,9 +53,9 @@ struct http_server *http_server_new(const struct http_server_options *options, s
 /* The port it is bound to. */
 int http_server_port(const struct http_server *s);
 struct parking *http_server_parking(struct http_server *s);
-/* Serves on the calling thread until SIGTERM, SIGINT or http_server_stop; then: no new connections, every parked exchange
- * gets WAKE_SHUTDOWN, work in flight ends; returns within grace_ms. The signals must be blocked in all threads before any
- * is started (http_server_new does so for the calling one). */
+/* Serves on the calling thread until SIGTERM, SIGINT or http_server_stop; then: no new connections, every
+ * parked exchange gets WAKE_SHUTDOWN, work in flight ends; returns within grace_ms. The signals must be
+ * blocked in all threads before any is started (http_server_new does so for the calling one). */
 void http_server_run(struct http_server *s, int64_t grace_ms);
 /* Makes http_server_run return; any thread, or a signal handler. */
 void http_server_stop(struct http_server *s);
