@@ -40,15 +40,23 @@ async function claude({ home, project }, args, more = {}) {
 }
 
 const asBridge = ["-e", `PATCHCORD_URL=${relay.url}`, "-e", `PATCHCORD_TOKEN=${token}`, "--", bridge, "mcp"];
-const asHttp = [`${relay.url}/mcp`, "--transport", "http", "-s", "project", "-H", `Authorization: Bearer ${token}`,
+const asHttp = [`${relay.url}/mcp`, "--transport", "http", "-H", `Authorization: Bearer ${token}`,
     "-H", "X-Patchcord-Client-Type: claude_code"];
-const ways = { bridge: asBridge, "bridge, project scope": ["-s", "project", ...asBridge], http: asHttp };
+// What is checked in has no token: everybody's environment has.
+const asHttpOfProject = ["-s", "project", ...asHttp.map((word) => word.replace(token, "${PATCHCORD_TOKEN}"))];
+const ways = {
+    bridge: asBridge,
+    "bridge, project scope": ["-s", "project", ...asBridge],
+    http: asHttp,
+    "http, project scope": asHttpOfProject,
+};
 
 for (const [way, line] of Object.entries(ways)) {
     check(`mcp add (${way}), then mcp list shows it connected`, async () => {
         const somebody = person();
         await claude(somebody, ["mcp", "add", "patchcord", ...line]);
-        expectMatch(await claude(somebody, ["mcp", "list"]), /^patchcord: .*✔ Connected$/m, "the list");
+        const list = await claude(somebody, ["mcp", "list"], { PATCHCORD_TOKEN: token });
+        expectMatch(list, /^patchcord: .*✔ Connected$/m, "the list");
     });
 }
 
