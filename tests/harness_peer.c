@@ -257,6 +257,16 @@ void peer_await_broken_off(struct peer *peer, const char *path, int number)
         ck_abort_msg("request %d for %s was not broken off", number, path);
 }
 
+void peer_script_hold(struct peer *peer)
+{
+    pthread_mutex_lock(&peer->lock);
+}
+
+void peer_script_resume(struct peer *peer)
+{
+    pthread_mutex_unlock(&peer->lock);
+}
+
 void peer_let_go(struct peer *peer)
 {
     pthread_mutex_lock(&peer->lock);

@@ -36,6 +36,9 @@ void peer_await(struct peer *peer, const char *path, int count);
 const struct peer_request *peer_request(struct peer *peer, const char *path, int number);
 /* Polls until that request's client has hung up; fails the test after 20 s. */
 void peer_await_broken_off(struct peer *peer, const char *path, int number);
+/* Between the two the script is not run: for changing what it reads. */
+void peer_script_hold(struct peer *peer);
+void peer_script_resume(struct peer *peer);
 /* Silent requests are answered now, as scripted. */
 void peer_let_go(struct peer *peer);
 

@@ -542,14 +542,22 @@ static void script_files(const struct peer_request *request, struct peer_answer 
 
 static char hello[] = "hello";
 
+/* What the peer gives from now on. */
+static void give(const char *file_url, struct peer_answer answer)
+{
+    peer_script_hold(peer);
+    peer_file_url = file_url;
+    file_answer = answer;
+    peer_script_resume(peer);
+}
+
 static void at_a_peer(void)
 {
     fix_build();
     front_folder = temp_folder();
     write_text(front_folder, "file", "hello");
-    peer_file_url = NULL;
-    file_answer = (struct peer_answer){.status = 200, .body = hello};
     peer = peer_start(script_files);
+    give(NULL, (struct peer_answer){.status = 200, .body = hello});
     bridge = bridge_in(front_folder, peer_relay(peer), "pc_secret", NULL, nothing);
 }
 
@@ -602,13 +610,15 @@ static const struct {
 
 START_TEST(a_file_that_does_not_come_whole_does_not_come)
 {
-    file_answer = (struct peer_answer){.status = bad_answers[_i].status, .headers = bad_answers[_i].headers};
-    file_answer.body = bad_answers[_i].body ? xstrdup(bad_answers[_i].body) : NULL;
+    char *body = xstrdup_or_null(bad_answers[_i].body);
+    give(NULL, (struct peer_answer){
+                   .status = bad_answers[_i].status, .headers = bad_answers[_i].headers, .body = body});
     if (bad_answers[_i].up)
         fails(bridge, "upload_attachment", UP, bad_answers[_i].up);
     fails(bridge, "get_attachment", DOWN, bad_answers[_i].down);
     ck_assert_int_eq(count_entries(front_folder), 1);
-    free(file_answer.body);
+    give(NULL, (struct peer_answer){.status = 0});
+    free(body);
 }
 END_TEST
 
@@ -617,7 +627,7 @@ static const char *const foreign_urls[] = {"http://192.0.2.1/files/x", "http://e
 
 START_TEST(a_foreign_address_is_not_followed)
 {
-    peer_file_url = foreign_urls[_i];
+    give(foreign_urls[_i], (struct peer_answer){.status = 200, .body = hello});
     free(call(bridge, "upload_attachment", UP, true));
     free(call(bridge, "get_attachment", DOWN, true));
     ck_assert_int_eq(peer_count(peer, FILE_AT), 0);
@@ -627,7 +637,7 @@ END_TEST
 
 START_TEST(a_name_of_this_machine_is_the_relay_as_we_reach_it)
 {
-    peer_file_url = "http://localhost:1" FILE_AT;
+    give("http://localhost:1" FILE_AT, (struct peer_answer){.status = 200, .body = hello});
     free(call(bridge, "get_attachment", DOWN, false));
     expect_text_in(front_folder, "new", "hello");
 }
@@ -650,7 +660,7 @@ static bool folder_is_clean(void *arg)
 
 START_TEST(a_cancelled_download_leaves_nothing)
 {
-    file_answer.silent = true;
+    give(NULL, (struct peer_answer){.status = 200, .body = hello, .silent = true});
     int64_t id = bridge_call_begin(bridge, "get_attachment", DOWN);
     peer_await(peer, FILE_AT, 1);
     ck_assert_int_eq(count_entries(front_folder), 2);
@@ -665,7 +675,7 @@ END_TEST
 
 START_TEST(the_end_of_input_ends_a_download)
 {
-    file_answer.silent = true;
+    give(NULL, (struct peer_answer){.status = 200, .body = hello, .silent = true});
     bridge_call_begin(bridge, "get_attachment", DOWN);
     peer_await(peer, FILE_AT, 1);
     ck_assert_int_eq(bridge_end(bridge), 0);
@@ -683,7 +693,7 @@ static void expect_end(int64_t id, const char *why)
 
 START_TEST(a_name_that_is_taken_meanwhile_stays_as_it_is)
 {
-    file_answer.silent = true;
+    give(NULL, (struct peer_answer){.status = 200, .body = hello, .silent = true});
     int64_t id = bridge_call_begin(bridge, "get_attachment", DOWN);
     peer_await(peer, FILE_AT, 1);
     write_text(front_folder, "new", "somebody's");
@@ -696,7 +706,7 @@ END_TEST
 
 START_TEST(a_file_that_changes_meanwhile_is_not_sent)
 {
-    file_answer.silent = true;
+    give(NULL, (struct peer_answer){.status = 200, .body = hello, .silent = true});
     int64_t id = bridge_call_begin(bridge, "upload_attachment", UP);
     peer_await(peer, FILE_AT, 1);
     write_text(front_folder, "file", "HELLO");
@@ -708,7 +718,7 @@ END_TEST
 START_TEST(a_slow_file_reports_progress)
 {
     int64_t progress = -1, total = -1;
-    file_answer.silent = true;
+    give(NULL, (struct peer_answer){.status = 200, .body = hello, .silent = true});
     bridge_send_line(bridge,
         "{\"jsonrpc\":\"2.0\",\"id\":\"u\",\"method\":\"tools/call\",\"params\":{\"name\":\"upload_"
         "attachment\",\"arguments\":" UP ",\"_meta\":{\"progressToken\":\"p\"}}}");
