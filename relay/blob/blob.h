@@ -132,7 +132,8 @@ struct blob_options {
     const char *public_url;         /* what signed URLs begin with; NULL: none are made */
     int64_t max_bytes, quota_bytes; /* of one blob; of a namespace */
     int64_t download_url_ms;        /* how long a download's URL lasts */
-    bool is_serving; /* the one relay of this folder: collects what an earlier one left unfinished */
+    bool is_serving; /* the one relay of this folder: makes what is missing, and collects what an earlier one
+                        left unfinished. Else nothing is made by looking, and no URL is signed or valid */
 };
 /* Blobs as files below data_dir/files, and a key for their URLs in data_dir/files.key. NULL: why has one
  * line. */

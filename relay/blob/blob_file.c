@@ -359,8 +359,10 @@ static enum blob_status file_sign(struct blob_store *s, struct blob_grant *grant
 {
     const struct file_store *f = files_of(s);
     const int64_t last_ms = grant->is_upload ? BLOB_UPLOAD_URL_MS : f->download_url_ms;
-    if (!f->public_url)
-        return BLOB_FAULT;
+    if (!f->public_url) {
+        errno = ENOKEY;
+        return fault("sign", grant->path.text);
+    }
     /* Whole seconds, as the URL has them. */
     grant->expires_ms = (clock_wall_ms() + last_ms) / MS_PER_SECOND * MS_PER_SECOND;
     if (grant->is_upload && (grant->max_bytes <= 0 || grant->max_bytes > s->max_bytes))
@@ -373,7 +375,10 @@ static enum blob_url file_check_url(struct blob_store *s, bool is_upload, const 
     const char *(*parameter)(const void *request, const char *name), const void *request,
     struct blob_grant *grant)
 {
-    return file_url_check(files_of(s)->key, is_upload, path, parameter, request, clock_wall_ms(), grant);
+    const struct file_store *f = files_of(s);
+    if (!f->public_url)
+        return BLOB_URL_FORGED;
+    return file_url_check(f->key, is_upload, path, parameter, request, clock_wall_ms(), grant);
 }
 
 /* ---- housekeeping ---- */
@@ -553,11 +558,13 @@ struct blob_store *blob_open_files(const struct blob_options *options, struct bu
         .ops = &file_ops, .max_bytes = options->max_bytes, .quota_bytes = options->quota_bytes};
     f->folder = xasprintf("%s/" BLOB_FILES_FOLDER, options->data_dir);
     f->incoming = xasprintf("%s/" BLOB_INCOMING_FOLDER, options->data_dir);
-    f->public_url = xstrdup_or_null(options->public_url);
+    f->public_url =
+        options->is_serving ? xstrdup_or_null(options->public_url) : NULL; /* else there is no key */
     f->download_url_ms = options->download_url_ms;
     f->quota = file_quota_new(options->quota_bytes, measure_namespace, f);
-    if (prepare_folder(f->folder, why) && prepare_folder(f->incoming, why) &&
-        (!options->is_serving || collect_unfinished(f, why)) && file_key_load(options->data_dir, f->key, why))
+    if (!options->is_serving ||
+        (prepare_folder(f->folder, why) && prepare_folder(f->incoming, why) && collect_unfinished(f, why) &&
+            file_key_load(options->data_dir, f->key, why)))
         return &f->base;
     file_close(&f->base);
     return NULL;

@@ -390,10 +390,32 @@ START_TEST(only_the_owner_reads_files_and_key)
 }
 END_TEST
 
+START_TEST(an_administrator_makes_nothing_by_looking)
+{
+    struct blob_cleanup_result result;
+    struct buf why = {0}, url = {0};
+    char empty[] = "/tmp/check-blob-XXXXXX";
+    ck_assert_ptr_nonnull(mkdtemp(empty));
+    const struct blob_options options = {.data_dir = empty, .public_url = "http://x"};
+    struct blob_store *beside = blob_open_files(&options, &why);
+    ck_assert_ptr_nonnull(beside);
+    ck_assert_int_eq(blob_cleanup(beside, 0, false, &result), BLOB_DONE);
+    struct blob_grant grant = {.path = new_path("ns")};
+    ck_assert_int_eq(blob_sign(beside, &grant, &url), BLOB_FAULT);
+    ck_assert_int_eq(
+        blob_check_url(beside, false, grant.path.text, no_parameter, NULL, &grant), BLOB_URL_FORGED);
+    blob_close(beside);
+    ck_assert_int_eq(rmdir(empty), 0);
+    buf_free(&url);
+    buf_free(&why);
+}
+END_TEST
+
 START_TEST(a_bad_key_stops_the_start)
 {
     struct buf why = {0};
-    const struct blob_options options = {.data_dir = folder, .max_bytes = 1, .quota_bytes = 1};
+    const struct blob_options options = {
+        .data_dir = folder, .max_bytes = 1, .quota_bytes = 1, .is_serving = true};
     char *path = xasprintf("%s/files.key", folder);
     ck_assert_int_eq(chmod(path, 0640), 0);
     ck_assert_ptr_null(blob_open_files(&options, &why));
@@ -578,6 +600,7 @@ int main(void)
     tcase_set_timeout(files, 60);
     tcase_add_checked_fixture(files, setup, teardown);
     tcase_add_test(files, only_the_owner_reads_files_and_key);
+    tcase_add_test(files, an_administrator_makes_nothing_by_looking);
     tcase_add_test(files, a_bad_key_stops_the_start);
     tcase_add_test(files, a_damaged_file_is_no_blob);
     tcase_add_test(files, a_link_is_not_followed);
