@@ -15,9 +15,6 @@ static const struct rule {
     const char *problem;
 } rules[] = {
     {CURLUPART_SCHEME, "https", "must begin with https://"},
-    {CURLUPART_USER, NULL, "must not hold a user name"},
-    {CURLUPART_PASSWORD, NULL, "must not hold a password"},
-    {CURLUPART_OPTIONS, NULL, "must not hold login options"},
     {CURLUPART_ZONEID, NULL, "must not hold the zone of an address"},
 };
 
