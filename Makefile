@@ -3,6 +3,7 @@
 
 PREFIX  ?= /usr/local
 BUILD   ?= build$(if $(SAN),-$(SAN))$(if $(STATIC),-static)
+MINUTES ?= 10
 JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
 SECONDS ?= 60
 VERSION := $(shell cat VERSION)
@@ -44,12 +45,13 @@ UNIT_TESTS := $(call programs,$(wildcard tests/unit/check_*.c))
 WIRE_TESTS := $(call programs,$(wildcard tests/wire/wire_*.c))
 FUZZERS    := $(call programs,$(wildcard tests/fuzz/fuzz_*.c))
 HARNESS    := $(call obj,$(wildcard tests/harness*.c))
+TORTURE    := $(BUILD)/tests/torture/torture
 BENCHES    := $(call programs,$(wildcard tests/bench/bench_*.c))
 OF_BRIDGE  := $(call programs,$(shell grep -l '"../../bridge/' tests/unit/*.c tests/fuzz/*.c tests/bench/*.c 2>/dev/null))
 CLIENTS    := $(wildcard tests/clients/client_*.mjs)
 SCRIPTS    := tests/check_layers.sh tests/check_docs.sh tests/check_shell.sh
 
-.PHONY: all demo run test test-slow unit wire clients check install static dist fuzz fuzzers fuzz-build bench valgrind \
+.PHONY: all demo run test test-slow unit wire clients check install static dist fuzz fuzzers fuzz-build torture bench valgrind \
 	container-check format clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -127,7 +129,11 @@ $(FAULTS): tests/faults/faults.c tests/faults/faults.h
 	@mkdir -p $(@D)
 	@echo '  LD  $@'
 	$(Q)$(CC) $(CSTD) $(OPT) $(WARN) -fPIC -shared -o $@ $< -ldl
-$(WIRE_TESTS): | $(FAULTS)
+$(WIRE_TESTS) $(TORTURE): | $(FAULTS)
+$(TORTURE): $(call obj,$(wildcard tests/torture/*.c)) $(HARNESS) $(COMMON_LIB)
+	@mkdir -p $(@D)
+	@echo '  LD  $@'
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(RELAY_LIBS) $(CHECK_LIBS)
 $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(HARNESS) $(RELAY_LIB) $(BRIDGE_LIB) $(COMMON_LIB)
 	@mkdir -p $(@D)
 	@echo '  LD  $@'
@@ -142,9 +148,9 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(RELAY_LIB) $(BRIDGE_LIB) $(
 RUN = PATCHCORD_BUILD=$(BUILD) SAN=$(SAN) tests/run -j $(JOBS)
 
 # The slow starters come first, so that the quick ones fill the gaps beside them.
-test: all $(BUILD)/.test-deps $(BUILD)/tests/demo/demo $(UNIT_TESTS) $(WIRE_TESTS) $(if $(SAN),,fuzz-build) ## all tests but the slow ones; ends with `N passed, N failed`
+test: all $(BUILD)/.test-deps $(BUILD)/tests/demo/demo $(UNIT_TESTS) $(WIRE_TESTS) $(TORTURE) $(if $(SAN),,fuzz-build) ## all tests but the slow ones; ends with `N passed, N failed`
 	@$(if $(SAN),,tests/clients/setup.sh $(BUILD)/clients)
-	@$(RUN) $(if $(SAN),,$(CLIENTS)) $(WIRE_TESTS) $(if $(SAN),,tests/check_fuzz.sh $(SCRIPTS)) $(BUILD)/tests/demo/demo $(UNIT_TESTS)
+	@$(RUN) $(if $(SAN),,$(CLIENTS)) $(TORTURE) $(WIRE_TESTS) $(if $(SAN),,tests/check_fuzz.sh $(SCRIPTS)) $(BUILD)/tests/demo/demo $(UNIT_TESTS)
 test-slow: all $(BUILD)/.test-deps $(WIRE_TESTS) $(BUILD)/tests/demo/demo ## a wait of 3 minutes through nginx, a minute of chaos, valgrind, the container's stages
 	@tests/clients/setup.sh $(BUILD)/clients
 	@NGINX_WAIT_SECONDS=180 CHAOS_SECONDS=60 $(RUN) tests/clients/client_nginx.mjs $(BUILD)/tests/wire/wire_chaos \
@@ -168,6 +174,8 @@ fuzz-build: $(BUILD)/.test-deps
 fuzzers: $(FUZZERS)
 fuzz: fuzz-build ## fuzzes each target for SECONDS (60)
 	@FUZZ_SECONDS=$(SECONDS) tests/check_fuzz.sh
+torture: all $(TORTURE) ## kills, stops and cuts off relay and bridges under traffic for MINUTES (10), then counts what is missing
+	@TORTURE_SECONDS=$$(($(MINUTES) * 60)) PATCHCORD_BUILD=$(BUILD) $(TORTURE)
 bench: all $(BENCHES) ## runs the benchmarks and prints their numbers
 	@for bench in $(BENCHES); do PATCHCORD_BUILD=$(BUILD) $$bench || exit 1; done
 

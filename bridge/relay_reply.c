@@ -154,6 +154,13 @@ static void read_status(const char *url, struct relay_reply *reply)
     }
 }
 
+/* A connection that ends amid the headers looks like an answer without a body: what was asked may have been done. */
+static void read_cut(const char *url, struct relay_reply *reply)
+{
+    reply->outcome = RELAY_UNCERTAIN;
+    reply->problem = xasprintf("The relay at %s broke off its answer.", url);
+}
+
 /* The statuses that come from in front of the MCP endpoint: their body is not read, whoever wrote it. */
 static bool status_is_final(int status)
 {
@@ -173,6 +180,8 @@ void relay_reply_read(int http_status, int retry_after_s, const char *body, size
         take_result(part, reply);
     else if (is_rpc && json_get_object(answer, "error", &part) == JSON_FIELD_FOUND)
         take_error(part, reply);
+    else if (http_status == HTTP_OK && len == 0)
+        read_cut(url, reply);
     else
         read_status(url, reply);
     json_object_put(answer);

@@ -77,7 +77,7 @@ static const struct {
         "The relay at " URL " answered with somet"},
     {200, -1, "<html>hotel network login</html>", RELAY_REJECTED,
         "The relay at " URL " answered with something that"},
-    {200, -1, "", RELAY_REJECTED, "The relay at " URL " answered with something that"},
+    {200, -1, "", RELAY_UNCERTAIN, "The relay at " URL " broke off its answer"},
     {202, -1, "", RELAY_REJECTED, "The relay at " URL " answered with something that"},
     {302, -1, "", RELAY_REJECTED, URL " redirects to another address (302)"},
     {308, -1, "", RELAY_REJECTED, URL " redirects to another address (308)"},

@@ -1,0 +1,561 @@
+/* Torture: agents of two namespaces, each behind its own bridge, send, reply and wait at random, while the
+ * relay and the bridges are killed, stopped and ended, the network between them is bad (proxy.h), and time
+ * passes in leaps, so that leases run out. Then everything is healed, and what senders were told is compared
+ * with what recipients got and with what the store holds (ledger.h).
+ *
+ * TORTURE_SECONDS (20) tells how long it lasts, TORTURE_SEED begins the same chances again. */
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "../../common/alloc.h"
+#include "../../common/json.h"
+#include "../harness.h"
+#include "../harness_faults.h"
+#include "../harness_process.h"
+#include "chance.h"
+#include "ledger.h"
+#include "proxy.h"
+
+enum {
+    BRIDGES = LEDGER_SPACES * LEDGER_AGENTS,
+    THINK_MAX_US = 120 * 1000, /* between an agent's sends */
+    REPLY_ONE_IN = 3,
+    BLOW_MAX_US = 700 * 1000, /* between two blows */
+    STOPPED_MAX_MS = 1500,
+    CUT_MAX_MS = 1200,
+    AWAY_MAX_MS = 500, /* between a relay's end and its return */
+    ENDING_MAX_MS = 5000,
+    DRAIN_MS = 90 * 1000,
+    LEASE_LEAP_MS = 61 * 1000,   /* past a first lease */
+    DRAIN_LEAP_MS = 3601 * 1000, /* past any */
+    DRAIN_LEAP_EVERY_MS = 2000,
+    MARGIN_S = 300, /* of the test's limit beyond the blows */
+};
+
+struct agent {
+    struct party self;
+    char *token, *state_dir;
+    struct bridge_process *bridge;
+    int64_t wait_id, op_id; /* 0: none under way */
+    size_t op_number;
+    int64_t next_op_us, stopped_until_us, deaf_until_us;
+    bool dies_deaf;
+    char *reply_id; /* a message to reply to next, from agent reply_to */
+    size_t reply_to;
+};
+
+enum relay_state { RELAY_UP, RELAY_STOPPED, RELAY_ENDING, RELAY_AWAY };
+
+enum blow {
+    BLOW_RELAY_KILL,
+    BLOW_RELAY_STOP,
+    BLOW_RELAY_END,
+    BLOW_BRIDGE_KILL,
+    BLOW_BRIDGE_STOP,
+    BLOW_BRIDGE_END,
+    BLOW_AGENT_DEAF,
+    BLOW_CUT,
+    BLOW_TIME,
+    BLOWS,
+};
+
+struct torture {
+    uint64_t random;
+    struct agent agents[BRIDGES];
+    struct relay_process *relay;
+    enum relay_state relay_state;
+    int64_t relay_until_us, next_blow_us;
+    struct relay_process door; /* the relay as the bridges see it: the proxy */
+    struct proxy *proxy;
+    struct faults *faults;
+    struct ledger *ledger;
+    bool sending;
+    int64_t blows[BLOWS], gated, waits, wait_errors;
+};
+
+static uint64_t draw(struct torture *t, uint64_t below)
+{
+    return chance(&t->random, below);
+}
+
+/* ---- an agent's calls ---- */
+
+static int64_t call_with_content(
+    struct agent *agent, const char *tool, const char *key, const char *value, const char *content)
+{
+    struct json_object *args = json_new_object();
+    struct buf text = {0};
+    json_add_text(args, key, value);
+    json_add_text(args, "content", content);
+    json_write(args, &text);
+    int64_t id = bridge_call_begin(agent->bridge, tool, buf_text(&text));
+    json_object_put(args);
+    buf_free(&text);
+    return id;
+}
+
+static void op_begin(struct torture *t, struct agent *agent)
+{
+    const bool is_reply = agent->reply_id != NULL;
+    const size_t to =
+        is_reply ? agent->reply_to : (agent->self.number + 1 + draw(t, LEDGER_AGENTS - 1)) % LEDGER_AGENTS;
+    const char *content = ledger_add(t->ledger, agent->self, to, draw(t, UINT32_MAX), &agent->op_number);
+    char name[8];
+    snprintf(name, sizeof name, "a%zu", to);
+    agent->op_id = is_reply ? call_with_content(agent, "reply", "message_id", agent->reply_id, content)
+                            : call_with_content(agent, "send_message", "to", name, content);
+    free(agent->reply_id);
+    agent->reply_id = NULL;
+}
+
+static void op_end(struct torture *t, struct agent *agent, const char *text, bool is_error)
+{
+    const char *sent = strstr(text, "Sent to "), *queued = strstr(text, "Queued for ");
+    const char *named = sent ? sent : queued;
+    char *id = !is_error && named ? id_of_sent(named) : NULL;
+    enum told told = TOLD_NOTHING;
+    if (id)
+        told = sent ? TOLD_SENT : TOLD_QUEUED;
+    else if (strstr(text, "unread") || strstr(text, "Nothing was sent"))
+        told = TOLD_REFUSED;
+    else
+        ck_assert_msg(is_error && strstr(text, "may have been sent"), "a%zu in %s: %s", agent->self.number,
+            ledger_spaces[agent->self.space], text);
+    t->gated += is_error && strstr(text, "unread");
+    ledger_told(t->ledger, agent->op_number, told, id);
+    agent->op_id = 0;
+    agent->next_op_us = now_us() + (int64_t)draw(t, THINK_MAX_US);
+    free(id);
+}
+
+static void wait_begin(struct torture *t, struct agent *agent)
+{
+    agent->wait_id = bridge_call_begin(agent->bridge, "wait_for_message", "{\"timeout_seconds\":600}");
+    t->waits++;
+}
+
+/* ---- what it reads ---- */
+
+/* The message below a header line: its fenced lines. Returns where they end. */
+static const char *read_fenced(const char *at, struct buf *content)
+{
+    for (bool first = true; strncmp(at, "> ", 2) == 0 || strncmp(at, ">\n", 2) == 0; first = false) {
+        size_t len = strcspn(at, "\n");
+        if (!first)
+            buf_putc(content, '\n');
+        if (len > 2)
+            buf_append(content, at + 2, len - 2);
+        at += len + (at[len] == '\n');
+    }
+    return at;
+}
+
+static void message_read(struct torture *t, struct agent *agent, const char *header, const char *content)
+{
+    const char *marked = strstr(header, ", attempt ");
+    size_t from = 0;
+    char *id = id_of_sent(header);
+    ck_assert_msg(sscanf(header, "From a%zu (", &from) == 1 && from < LEDGER_AGENTS, "no sender: %s", header);
+    ledger_seen(t->ledger, agent->self, from, id, content,
+        marked ? (unsigned)strtoul(marked + strlen(", attempt "), NULL, 10) : 1);
+    if (t->sending && !agent->reply_id && draw(t, REPLY_ONE_IN) == 0) {
+        agent->reply_id = xstrdup(id);
+        agent->reply_to = from;
+    }
+    free(id);
+}
+
+static void messages_read(struct torture *t, struct agent *agent, const char *text)
+{
+    for (const char *at = text; *at;) {
+        size_t len = strcspn(at, "\n");
+        char *line = xmemdup_text(at, len);
+        at += len + (at[len] == '\n');
+        if (strncmp(line, "From a", 6) == 0) {
+            struct buf content = {0};
+            at = read_fenced(at, &content);
+            message_read(t, agent, line, buf_text(&content));
+            buf_free(&content);
+        }
+        free(line);
+    }
+}
+
+static void line_read(struct torture *t, struct agent *agent, struct json_object *line)
+{
+    bool is_error = false;
+    int64_t id = -1;
+    (void)json_get_int(line, "id", &id);
+    const char *text = mcp_result_text(line, &is_error);
+    if (id == agent->op_id) {
+        op_end(t, agent, text, is_error);
+        return;
+    }
+    ck_assert_int_eq(id, agent->wait_id);
+    t->wait_errors += is_error;
+    if (is_error)
+        printf("torture: a wait failed: %s\n", text);
+    messages_read(t, agent, text);
+    wait_begin(t, agent);
+}
+
+static void serve_bridges(struct torture *t)
+{
+    struct pollfd fds[BRIDGES];
+    for (size_t i = 0; i < BRIDGES; i++)
+        fds[i] = (struct pollfd){
+            .fd = t->agents[i].deaf_until_us ? -1 : t->agents[i].bridge->out, .events = POLLIN};
+    poll(fds, BRIDGES, 5);
+    for (size_t i = 0; i < BRIDGES; i++) {
+        struct json_object *line;
+        while (fds[i].revents && (line = bridge_read(t->agents[i].bridge, 0))) {
+            line_read(t, &t->agents[i], line);
+            json_object_put(line);
+        }
+        ck_assert_msg(!(fds[i].revents & POLLHUP), "the bridge of a%zu in %s ended by itself",
+            t->agents[i].self.number, ledger_spaces[t->agents[i].self.space]);
+    }
+}
+
+static void ops_begin(struct torture *t)
+{
+    for (size_t i = 0; i < BRIDGES; i++)
+        if (t->agents[i].op_id == 0 && now_us() >= t->agents[i].next_op_us)
+            op_begin(t, &t->agents[i]);
+}
+
+/* ---- bridges ---- */
+
+static void agent_start(struct torture *t, struct agent *agent)
+{
+    char *state = xasprintf("XDG_STATE_HOME=%s", agent->state_dir);
+    agent->bridge = bridge_start(&t->door, agent->token, (const char *const[]){state, NULL});
+    agent->stopped_until_us = agent->deaf_until_us = 0;
+    wait_begin(t, agent);
+    free(state);
+}
+
+/* What it did not answer any more has an unknown outcome; what it wrote and nobody read is gone with its
+ * pipe. */
+static void agent_restart(struct torture *t, struct agent *agent)
+{
+    if (agent->op_id != 0)
+        ledger_told(t->ledger, agent->op_number, TOLD_NOTHING, NULL);
+    agent->op_id = 0;
+    agent_start(t, agent);
+}
+
+static void agent_go_on(struct agent *agent)
+{
+    if (agent->stopped_until_us != 0)
+        kill(agent->bridge->pid, SIGCONT);
+    agent->stopped_until_us = 0;
+}
+
+/* ---- the relay ---- */
+
+static bool relay_has_ended(struct torture *t)
+{
+    int exit_code = 0;
+    if (!process_wait(t->relay->pid, 0, &exit_code))
+        return false;
+    ck_assert_msg(exit_code == 0, "the relay ended with %d after SIGTERM", exit_code);
+    t->relay->pid = 0;
+    return true;
+}
+
+static void relay_goes(struct torture *t)
+{
+    t->relay_state = RELAY_AWAY;
+    t->relay_until_us = now_us() + (int64_t)draw(t, AWAY_MAX_MS) * 1000;
+}
+
+/* Moves it on to its next state when it is time. */
+static void relay_turn(struct torture *t)
+{
+    const bool is_time = now_us() >= t->relay_until_us;
+    if (t->relay_state == RELAY_STOPPED && is_time) {
+        kill(t->relay->pid, SIGCONT);
+        t->relay_state = RELAY_UP;
+    } else if (t->relay_state == RELAY_ENDING && relay_has_ended(t)) {
+        relay_goes(t);
+    } else if (t->relay_state == RELAY_ENDING && is_time) {
+        relay_kill(t->relay);
+        relay_goes(t);
+    } else if (t->relay_state == RELAY_AWAY && is_time) {
+        relay_restart(t->relay, NULL);
+        t->relay_state = RELAY_UP;
+    }
+}
+
+/* ---- blows ---- */
+
+static const struct {
+    enum blow blow;
+    unsigned share; /* in parts of a hundred */
+    bool at_relay;  /* only while it is up */
+    const char *name;
+} blows[BLOWS] = {
+    {BLOW_RELAY_KILL, 20, true, "relay killed"},
+    {BLOW_RELAY_STOP, 8, true, "relay stopped for a while"},
+    {BLOW_RELAY_END, 4, true, "relay ended with SIGTERM"},
+    {BLOW_BRIDGE_KILL, 30, false, "bridges killed"},
+    {BLOW_BRIDGE_STOP, 8, false, "bridges stopped for a while"},
+    {BLOW_BRIDGE_END, 6, false, "bridges ended at the end of input"},
+    {BLOW_AGENT_DEAF, 8, false, "agents that did not read for a while"},
+    {BLOW_CUT, 8, false, "network cut off"},
+    {BLOW_TIME, 8, false, "leaps of a minute"},
+};
+
+static enum blow choose_blow(struct torture *t)
+{
+    uint64_t at = draw(t, 100);
+    size_t i = 0;
+    while (i + 1 < BLOWS && at >= blows[i].share)
+        at -= blows[i++].share;
+    return blows[i].at_relay && t->relay_state != RELAY_UP ? BLOW_BRIDGE_KILL : blows[i].blow;
+}
+
+static void strike_relay(struct torture *t, enum blow blow)
+{
+    if (blow == BLOW_RELAY_KILL) {
+        relay_kill(t->relay);
+        relay_goes(t);
+        return;
+    }
+    kill(t->relay->pid, blow == BLOW_RELAY_STOP ? SIGSTOP : SIGTERM);
+    t->relay_state = blow == BLOW_RELAY_STOP ? RELAY_STOPPED : RELAY_ENDING;
+    const int64_t ms = blow == BLOW_RELAY_STOP ? (int64_t)draw(t, STOPPED_MAX_MS) : ENDING_MAX_MS;
+    t->relay_until_us = now_us() + ms * 1000;
+}
+
+static void strike_bridge(struct torture *t, enum blow blow)
+{
+    struct agent *agent = &t->agents[draw(t, BRIDGES)];
+    if (blow == BLOW_AGENT_DEAF) {
+        agent->deaf_until_us = now_us() + (int64_t)draw(t, STOPPED_MAX_MS) * 1000;
+        agent->dies_deaf = draw(t, 2) == 0;
+        return;
+    }
+    if (blow == BLOW_BRIDGE_STOP) {
+        kill(agent->bridge->pid, SIGSTOP);
+        agent->stopped_until_us = now_us() + (int64_t)draw(t, STOPPED_MAX_MS) * 1000;
+        return;
+    }
+    if (blow == BLOW_BRIDGE_KILL) {
+        bridge_kill(agent->bridge);
+    } else {
+        agent_go_on(agent);
+        ck_assert_int_eq(bridge_end(agent->bridge), 0);
+    }
+    agent_restart(t, agent);
+}
+
+static void strike(struct torture *t)
+{
+    const enum blow blow = choose_blow(t);
+    t->blows[blow]++;
+    t->next_blow_us = now_us() + (int64_t)draw(t, BLOW_MAX_US);
+    if (blow == BLOW_CUT)
+        proxy_cut(t->proxy, (int)draw(t, CUT_MAX_MS));
+    else if (blow == BLOW_TIME)
+        faults_pass_time(t->faults, LEASE_LEAP_MS);
+    else if (blow <= BLOW_RELAY_END)
+        strike_relay(t, blow);
+    else
+        strike_bridge(t, blow);
+}
+
+/* ---- the course of things ---- */
+
+static void setup_agents(struct torture *t)
+{
+    for (size_t i = 0; i < BRIDGES; i++) {
+        struct agent *agent = &t->agents[i];
+        agent->self = (struct party){i / LEDGER_AGENTS, i % LEDGER_AGENTS};
+        char *address = xasprintf("a%zu@%s", agent->self.number, ledger_spaces[agent->self.space]);
+        agent->token = relay_token(t->relay, address);
+        agent->state_dir = xstrdup(temp_folder());
+        free(address);
+    }
+    for (size_t i = 0; i < BRIDGES; i++)
+        agent_start(t, &t->agents[i]);
+}
+
+static void torture_start(struct torture *t, uint64_t seed)
+{
+    *t = (struct torture){.random = seed * 2 + 1, .sending = true};
+    t->faults = faults_new();
+    t->ledger = ledger_new();
+    t->relay = relay_start(NULL, faults_env(t->faults));
+    t->proxy = proxy_start(t->relay->port, seed);
+    t->door.port = proxy_port(t->proxy);
+    t->door.url = xasprintf("http://127.0.0.1:%d", t->door.port);
+    setup_agents(t);
+}
+
+static void agent_turn(struct torture *t, struct agent *agent)
+{
+    if (agent->stopped_until_us != 0 && now_us() >= agent->stopped_until_us)
+        agent_go_on(agent);
+    if (agent->deaf_until_us == 0 || now_us() < agent->deaf_until_us)
+        return;
+    agent->deaf_until_us = 0;
+    if (agent->dies_deaf) {
+        bridge_kill(agent->bridge);
+        agent_restart(t, agent);
+        t->blows[BLOW_BRIDGE_KILL]++;
+    }
+}
+
+static void turn(struct torture *t)
+{
+    relay_turn(t);
+    for (size_t i = 0; i < BRIDGES; i++)
+        agent_turn(t, &t->agents[i]);
+    serve_bridges(t);
+}
+
+static void batter(struct torture *t, int64_t until_us)
+{
+    while (now_us() < until_us) {
+        ops_begin(t);
+        if (now_us() >= t->next_blow_us)
+            strike(t);
+        turn(t);
+    }
+    t->sending = false;
+}
+
+static bool op_pending(const struct torture *t)
+{
+    for (size_t i = 0; i < BRIDGES; i++)
+        if (t->agents[i].op_id != 0)
+            return true;
+    return false;
+}
+
+/* No more blows: whatever is held by a lease of the dead comes free, and everything arrives. */
+static void heal(struct torture *t)
+{
+    proxy_heal(t->proxy);
+    for (size_t i = 0; i < BRIDGES; i++)
+        agent_go_on(&t->agents[i]);
+    const int64_t deadline_us = now_us() + (int64_t)DRAIN_MS * 1000;
+    int64_t next_leap_us = now_us();
+    while ((t->relay_state != RELAY_UP || op_pending(t) || ledger_missing(t->ledger) > 0) &&
+           now_us() < deadline_us) {
+        if (now_us() >= next_leap_us) {
+            faults_pass_time(t->faults, DRAIN_LEAP_MS);
+            next_leap_us = now_us() + (int64_t)DRAIN_LEAP_EVERY_MS * 1000;
+        }
+        turn(t);
+    }
+}
+
+static void torture_end(struct torture *t)
+{
+    for (size_t i = 0; i < BRIDGES; i++)
+        ck_assert_int_eq(bridge_end(t->agents[i].bridge), 0);
+    proxy_stop(t->proxy);
+    ck_assert_int_eq(relay_stop(t->relay), 0);
+}
+
+static void torture_free(struct torture *t)
+{
+    for (size_t i = 0; i < BRIDGES; i++) {
+        free(t->agents[i].token);
+        free(t->agents[i].state_dir);
+        free(t->agents[i].reply_id);
+    }
+    free(t->door.url);
+    ledger_free(t->ledger);
+    faults_free(t->faults);
+}
+
+/* ---- the table ---- */
+
+static void row(const char *name, int64_t number)
+{
+    printf("torture: %10lld  %s\n", (long long)number, name);
+}
+
+static void report(struct torture *t, const struct proxy_counts *network, double seconds, uint64_t seed)
+{
+    struct ledger_counts counts;
+    ledger_counts(t->ledger, &counts);
+    printf("torture: %d agents in %d namespaces, %.0f s, seed %llu\n", BRIDGES, LEDGER_SPACES, seconds,
+        (unsigned long long)seed);
+    for (size_t i = 0; i < BLOWS; i++)
+        row(blows[i].name, t->blows[i]);
+    row("kills in all", t->blows[BLOW_RELAY_KILL] + t->blows[BLOW_BRIDGE_KILL]);
+    row("connections", network->connections);
+    row("  of them delayed", network->delayed);
+    row("  cut short", network->truncated);
+    row("  reset", network->reset);
+    row("  left hanging", network->hung);
+    row("sends acknowledged", counts.told[TOLD_SENT] + counts.told[TOLD_QUEUED]);
+    row("  of them queued", counts.told[TOLD_QUEUED]);
+    row("sends refused", counts.told[TOLD_REFUSED]);
+    row("  of them by the inbox gate", t->gated);
+    row("sends of unknown outcome", counts.told[TOLD_NOTHING]);
+    row("messages stored", counts.stored);
+    row("messages seen", counts.seen_first);
+    row("redelivered, and marked so", counts.redelivered);
+    row("seen twice", counts.seen_again);
+    row("waits", t->waits);
+    for (size_t i = 0; i < WRONGS; i++)
+        row(wrong_names[i], counts.wrong[i]);
+    row("waits that failed", t->wait_errors);
+    fflush(stdout);
+}
+
+static int seconds_of_torture(void)
+{
+    const char *text = getenv("TORTURE_SECONDS");
+    return text ? atoi(text) : 20;
+}
+
+START_TEST(nothing_is_lost_under_fire)
+{
+    static struct torture torture;
+    struct torture *t = &torture;
+    const char *given = getenv("TORTURE_SEED");
+    const uint64_t seed = given ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
+    printf("torture: seed %llu\n", (unsigned long long)seed);
+    fflush(stdout);
+
+    torture_start(t, seed);
+    const int64_t began_us = now_us();
+    batter(t, began_us + (int64_t)seconds_of_torture() * 1000000);
+    const double seconds = (double)(now_us() - began_us) / 1e6;
+    heal(t);
+    struct proxy_counts network;
+    proxy_counts(t->proxy, &network);
+    torture_end(t);
+    ledger_audit(t->ledger, t->relay->data_dir);
+    report(t, &network, seconds, seed);
+
+    struct ledger_counts counts;
+    ledger_counts(t->ledger, &counts);
+    ck_assert_int_gt(counts.told[TOLD_SENT], 0);
+    for (size_t i = 0; i < WRONGS; i++)
+        ck_assert_msg(counts.wrong[i] == 0, "%s: %lld", wrong_names[i], (long long)counts.wrong[i]);
+    ck_assert_int_eq(t->wait_errors, 0);
+    torture_free(t);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("torture");
+    TCase *tests = harness_case(suite, "torture");
+    tcase_set_timeout(tests, seconds_of_torture() + MARGIN_S);
+    tcase_add_test(tests, nothing_is_lost_under_fire);
+    return run_suite(suite);
+}
