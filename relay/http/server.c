@@ -402,7 +402,7 @@ static bool work_in_flight(const struct http_server *s)
     return false;
 }
 
-static void abandon_all(struct http_server *s)
+static void abandon_requests(struct http_server *s)
 {
     struct connection *c, *next;
     TAILQ_FOREACH_SAFE(c, &s->connections, link, next)
@@ -412,12 +412,21 @@ static void abandon_all(struct http_server *s)
     }
 }
 
+/* Those between two requests, too: the next one may have come already, would be suspended by the library's
+ * last run, and the library aborts when it is stopped with suspended connections. */
+static void abandon_all(struct http_server *s)
+{
+    struct connection *c, *next;
+    TAILQ_FOREACH_SAFE(c, &s->connections, link, next)
+    connection_abandon(c);
+}
+
 static void stop_look(void *owner)
 {
     struct http_server *s = owner;
     if (s->abandon_at_ms != 0 && clock_mono_ms() >= s->abandon_at_ms) {
         s->abandon_at_ms = 0;
-        abandon_all(s);
+        abandon_requests(s);
         deliveries_give_up(s->deliveries);
     }
     timer_arm(&s->timers, &s->stop_timer, clock_mono_ms() + STOP_LOOK_MS);
