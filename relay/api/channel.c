@@ -68,8 +68,8 @@ static void poll_settle(struct exchange *ex, enum settlement how)
     for (size_t i = 0; i < polled->count; i++)
         ids[i] = polled->ids[i];
     int64_t released = 0;
-    const enum store_status status = store_ack(
-        relay->store, &caller, polled->lease, ids, arrived ? polled->count : 0, !arrived, &released);
+    const enum store_status status = store_ack(relay->store, &caller, polled->lease, ids,
+        arrived ? polled->count : 0, arrived ? RELEASE_NONE : RELEASE_LOST, &released);
     if (status == STORE_DONE && released > 0)
         parking_notify(relay->parking, polled->who->address);
     free(ids);

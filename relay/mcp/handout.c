@@ -23,7 +23,7 @@ static enum store_status acknowledge(
 
     for (size_t i = 0; i < h->count; i++)
         ids[i] = h->ids[i];
-    enum store_status status = store_ack(relay->store, caller, h->lease, ids, h->count, false, NULL);
+    enum store_status status = store_ack(relay->store, caller, h->lease, ids, h->count, RELEASE_NONE, NULL);
     free(ids);
     return status;
 }
@@ -32,7 +32,7 @@ static enum store_status put_back(const struct handout *h, struct relay *relay, 
     const struct store_caller *caller)
 {
     int64_t released = 0;
-    enum store_status status = store_ack(relay->store, caller, h->lease, NULL, 0, true, &released);
+    enum store_status status = store_ack(relay->store, caller, h->lease, NULL, 0, RELEASE_LOST, &released);
 
     if (released > 0)
         parking_notify(relay->parking, who->address);

@@ -52,6 +52,7 @@ struct ack_job {
     const char *lease;
     const char *const *ids;
     size_t ids_count;
+    enum store_release release;
     int64_t released;
 };
 
@@ -62,18 +63,22 @@ static enum store_status ack_run(struct db *db, void *arg)
         return STORE_FAULT;
     if (!job->lease)
         return STORE_DONE;
-    if (!db_run(db, STATEMENT_LEASE_RELEASE, db_text(job->caller->namespace_id), db_text(job->caller->agent),
-            db_text(job->lease)))
+    const enum statement which = job->release == RELEASE_LOST ? STATEMENT_LEASE_END : STATEMENT_LEASE_RELEASE;
+    if (!db_run(
+            db, which, db_text(job->caller->namespace_id), db_text(job->caller->agent), db_text(job->lease)))
         return STORE_FAULT;
     job->released = db_changes(db);
     return STORE_DONE;
 }
 
 enum store_status sqlite_ack(struct store *s, const struct store_caller *caller, const char *lease,
-    const char *const *ids, size_t ids_count, bool release, int64_t *released)
+    const char *const *ids, size_t ids_count, enum store_release release, int64_t *released)
 {
-    struct ack_job job = {
-        .caller = caller, .lease = release ? lease : NULL, .ids = ids, .ids_count = ids_count};
+    struct ack_job job = {.caller = caller,
+        .lease = release == RELEASE_NONE ? NULL : lease,
+        .ids = ids,
+        .ids_count = ids_count,
+        .release = release};
     if (!job.lease && ids_count == 0 && !sqlite_caller_writes(caller))
         return STORE_DONE;
     struct write write = {.run = ack_run, .job = &job};

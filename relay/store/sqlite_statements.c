@@ -134,6 +134,9 @@ const char *const statement_sql[STATEMENT_COUNT] = {
         "attempts = attempts - 1,"
         " offered_at = case when attempts = 1 then null else offered_at end"
         " where namespace_id = ?1 and to_agent = ?2 and lease_id = ?3 and " IS_PENDING,
+    [STATEMENT_LEASE_END] =
+        "update agent_messages indexed by agent_messages_pending set lease_id = null, lease_until = null"
+        " where namespace_id = ?1 and to_agent = ?2 and lease_id = ?3 and " IS_PENDING,
     [STATEMENT_DEFERRED_COUNT] =
         "select count(*)" FROM_DEFERRED " where namespace_id = ?1 and to_agent = ?2 and " IS_DEFERRED,
     [STATEMENT_DEFERRED_LIST] =

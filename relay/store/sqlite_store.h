@@ -74,7 +74,7 @@ enum store_status sqlite_unsend(
 enum store_status sqlite_offer(struct store *s, const struct store_caller *caller,
     const struct store_offer *offer, struct store_offer_result *result);
 enum store_status sqlite_ack(struct store *s, const struct store_caller *caller, const char *lease,
-    const char *const *ids, size_t ids_count, bool release, int64_t *released);
+    const char *const *ids, size_t ids_count, enum store_release release, int64_t *released);
 enum store_status sqlite_touch(struct store *s, const struct store_caller *caller);
 enum store_status sqlite_recall(struct store *s, const struct store_caller *caller,
     const struct store_recall *recall, struct store_messages *result);

@@ -176,7 +176,7 @@ enum store_status store_offer(struct store *s, const struct store_caller *caller
 }
 
 enum store_status store_ack(struct store *s, const struct store_caller *caller, const char *lease,
-    const char *const *ids, size_t ids_count, bool release, int64_t *released)
+    const char *const *ids, size_t ids_count, enum store_release release, int64_t *released)
 {
     const int64_t began = now_micros();
     int64_t went_back = 0;

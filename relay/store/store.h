@@ -165,11 +165,17 @@ void store_offer_result_free(struct store_offer_result *result);
 MUST_CHECK enum store_status store_offer(struct store *s, const struct store_caller *caller,
     const struct store_offer *offer, struct store_offer_result *result);
 
-/* Marks messages of the caller as read (ids, whatever their lease's state), and where release is set makes
- * what else the lease holds pending again, as if that offer had not been (lease may be NULL without release).
- * *released (may be NULL) is how many messages went back. */
+/* What becomes of those messages of a lease that did not arrive. */
+enum store_release {
+    RELEASE_NONE,    /* the lease goes on */
+    RELEASE_UNSHOWN, /* pending again, as if that offer had not been: nobody saw them */
+    RELEASE_LOST,    /* pending again, and the offer counts: they may have been seen */
+};
+/* Marks messages of the caller as read (ids, whatever their lease's state), and makes what else the lease
+ * holds pending again (lease may be NULL with RELEASE_NONE). *released (may be NULL) is how many messages
+ * went back. */
 MUST_CHECK enum store_status store_ack(struct store *s, const struct store_caller *caller, const char *lease,
-    const char *const *ids, size_t ids_count, bool release, int64_t *released);
+    const char *const *ids, size_t ids_count, enum store_release release, int64_t *released);
 
 struct store_reply {
     const char *message_id; /* what is replied to: addressed to the caller */

@@ -11,7 +11,7 @@ struct store_ops {
     enum store_status (*offer)(struct store *s, const struct store_caller *caller,
         const struct store_offer *offer, struct store_offer_result *result);
     enum store_status (*ack)(struct store *s, const struct store_caller *caller, const char *lease,
-        const char *const *ids, size_t ids_count, bool release, int64_t *released);
+        const char *const *ids, size_t ids_count, enum store_release release, int64_t *released);
     enum store_status (*reply)(struct store *s, const struct store_caller *caller,
         const struct store_reply *reply, struct store_reply_result *result);
     enum store_status (*unsend)(struct store *s, const struct store_caller *caller, const char *message_id,

@@ -208,7 +208,7 @@ static void take_all(struct store *s)
     const char **ids = xcalloc(result.messages.count, sizeof *ids);
     for (size_t i = 0; i < result.messages.count; i++)
         ids[i] = result.messages.items[i].id;
-    must(store_ack(s, &caller, NULL, ids, result.messages.count, false, NULL) == STORE_DONE, "ack");
+    must(store_ack(s, &caller, NULL, ids, result.messages.count, RELEASE_NONE, NULL) == STORE_DONE, "ack");
     free(ids);
     store_offer_result_free(&result);
 }

@@ -358,7 +358,8 @@ static void do_offer(void)
 static void do_ack(void)
 {
     const int space = any(SPACES), agent = any(AGENTS), lease = any(LEASES);
-    const bool releases = any(3) == 0;
+    static const enum store_release ways[] = {RELEASE_NONE, RELEASE_NONE, RELEASE_UNSHOWN, RELEASE_LOST};
+    const enum store_release release = ways[any(4)];
     const struct store_caller caller = caller_of(space, agent);
     const char *ids[3];
     size_t count = 0;
@@ -372,15 +373,15 @@ static void do_ack(void)
         }
     }
     int64_t released = 0, expected = 0;
-    for (int i = 0; releases && i < messages_count; i++) {
+    for (int i = 0; release != RELEASE_NONE && i < messages_count; i++) {
         struct message *m = &messages[i];
         if (!waits(m, space, agent) || m->lease != lease)
             continue;
         m->lease = -1;
-        m->attempts--;
+        m->attempts -= release == RELEASE_UNSHOWN;
         expected++;
     }
-    ck_assert_int_eq(store_ack(s, &caller, lease_ids[lease], ids, count, releases, &released), STORE_DONE);
+    ck_assert_int_eq(store_ack(s, &caller, lease_ids[lease], ids, count, release, &released), STORE_DONE);
     ck_assert_int_eq(released, expected);
 }
 

@@ -108,6 +108,27 @@ START_TEST(a_release_undoes_the_offer)
 }
 END_TEST
 
+/* What was lost on its way may have been seen: that offer counts, and nobody takes it back. */
+START_TEST(a_lost_answer_counts_as_an_offer)
+{
+    char id[UUID_SIZE];
+    const struct store_caller caller = as("b"), sender = as("a");
+    must_send(s, "a", "b", "x", id);
+    ck_assert_uint_eq(offered(s, "b", LEASE), 1);
+    int64_t released = 0;
+    ck_assert_int_eq(store_ack(s, &caller, LEASE, NULL, 0, RELEASE_LOST, &released), STORE_DONE);
+    ck_assert_int_eq(released, 1);
+    enum store_refusal refusal = REFUSAL_NONE;
+    ck_assert_int_eq(store_unsend(s, &sender, id, &refusal), STORE_REFUSED);
+    ck_assert_int_eq(refusal, REFUSAL_ALREADY_OFFERED);
+    struct store_offer_result offer;
+    must_offer(s, "b", OTHER, 20, &offer);
+    ck_assert_uint_eq(offer.messages.count, 1);
+    ck_assert_uint_eq(offer.messages.items[0].attempt, 2);
+    store_offer_result_free(&offer);
+}
+END_TEST
+
 START_TEST(an_ack_names_what_arrived_and_the_rest_is_released)
 {
     char ids[3][UUID_SIZE];
@@ -117,7 +138,7 @@ START_TEST(an_ack_names_what_arrived_and_the_rest_is_released)
     const char *acked[] = {ids[1]};
     int64_t released = 0;
     const struct store_caller caller = as("b");
-    ck_assert_int_eq(store_ack(s, &caller, LEASE, acked, 1, true, &released), STORE_DONE);
+    ck_assert_int_eq(store_ack(s, &caller, LEASE, acked, 1, RELEASE_UNSHOWN, &released), STORE_DONE);
     ck_assert_int_eq(released, 2);
     ck_assert_int_eq(status_of(s, "b", ids[1]), MESSAGE_READ);
     struct store_offer_result offer;
@@ -136,7 +157,7 @@ START_TEST(an_ack_of_what_is_not_ones_own_does_nothing)
     must_ack(s, "c", id);
     const struct store_caller stranger = {.namespace_id = "elsewhere", .agent = "b"};
     const char *named = id;
-    ck_assert_int_eq(store_ack(s, &stranger, NULL, &named, 1, false, NULL), STORE_DONE);
+    ck_assert_int_eq(store_ack(s, &stranger, NULL, &named, 1, RELEASE_NONE, NULL), STORE_DONE);
     ck_assert_int_eq(status_of(s, "b", id), MESSAGE_PENDING);
 }
 END_TEST
@@ -335,6 +356,7 @@ int main(void)
     tcase_add_loop_test(tests, a_lease_keeps_its_length_when_the_clock_jumps, 0, 2);
     tcase_add_test(tests, a_lease_of_another_agent_is_its_own);
     tcase_add_test(tests, a_release_undoes_the_offer);
+    tcase_add_test(tests, a_lost_answer_counts_as_an_offer);
     tcase_add_test(tests, an_ack_names_what_arrived_and_the_rest_is_released);
     tcase_add_test(tests, an_ack_of_what_is_not_ones_own_does_nothing);
     tcase_add_test(tests, an_ack_never_turns_back_replied_or_deferred);

@@ -39,7 +39,7 @@ START_TEST(what_changes_nothing_commits_nothing)
     ck_assert_uint_eq(offered(s, "a", LEASE), 0);
     ck_assert_uint_eq(offered(s, "a", NULL), 0);
     ck_assert_int_eq(store_touch(s, &caller), STORE_DONE);
-    ck_assert_int_eq(store_ack(s, &caller, NULL, NULL, 0, false, NULL), STORE_DONE);
+    ck_assert_int_eq(store_ack(s, &caller, NULL, NULL, 0, RELEASE_NONE, NULL), STORE_DONE);
     ck_assert_int_eq(count_of(s, "a", MESSAGE_PENDING), 0);
     ck_assert_int_eq(writer_commits(sqlite_store(s)->writer), before);
 }

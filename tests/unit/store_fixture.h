@@ -131,14 +131,14 @@ static inline size_t offered(struct store *s, const char *agent, const char *lea
 static inline void must_ack(struct store *s, const char *agent, const char *id)
 {
     const struct store_caller caller = as(agent);
-    ck_assert_int_eq(store_ack(s, &caller, NULL, &id, 1, false, NULL), STORE_DONE);
+    ck_assert_int_eq(store_ack(s, &caller, NULL, &id, 1, RELEASE_NONE, NULL), STORE_DONE);
 }
 
 static inline int64_t release(struct store *s, const char *agent, const char *lease)
 {
     const struct store_caller caller = as(agent);
     int64_t released = -1;
-    ck_assert_int_eq(store_ack(s, &caller, lease, NULL, 0, true, &released), STORE_DONE);
+    ck_assert_int_eq(store_ack(s, &caller, lease, NULL, 0, RELEASE_UNSHOWN, &released), STORE_DONE);
     return released;
 }
 

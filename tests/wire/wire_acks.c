@@ -276,8 +276,8 @@ START_TEST(a_client_that_reads_nothing)
     ck_assert_int_eq(send(fd, request, strlen(request), 0), (ssize_t)strlen(request));
     tool_soon_says(relay, frontend, "recall", args, ", in delivery ");
     close(fd);
-    tool_soon_says(relay, frontend, "recall", args, ", pending\n");
-    take_says(FIRST, "> xxx", "attempt");
+    tool_soon_says(relay, frontend, "recall", args, ", pending, offered ");
+    take_says(FIRST, ", attempt 2\n> xxx", NULL);
     free(request);
     free(body);
     free(name);
