@@ -2,7 +2,9 @@
 
 #include <string.h>
 
+#include "../common/fence.h"
 #include "../common/json.h"
+#include "../common/uuid.h"
 
 /* The line is read by a model with each thing that happened: short, whatever the relay wrote. */
 enum { PROBLEM_MAX_BYTES = 300, NAMED_MAX = 5 };
@@ -61,15 +63,19 @@ static void add_refused(struct outbox_news *news, const char *id, const char *to
         &news->refusal, " Refused: the one to %s [%s]: %.*s", to, id, (int)first_line(problem), problem);
 }
 
+/* A note that we did not write so is passed over: what it says goes to a model. */
 void outbox_news_add(struct outbox_news *news, const char *text, size_t len)
 {
     enum json_fault fault;
+    char id[UUID_SIZE];
     struct json_object *note = json_parse(text, len, &fault);
-    const char *id = json_text_or(note, "id", NULL), *to = json_text_or(note, "to", NULL);
+    const char *given = json_text_or(note, "id", ""), *to = json_text_or(note, "to", "");
     const char *problem = json_text_or(note, "problem", NULL);
-    if (id && to && problem)
+    bool is_ours = uuid_parse(given, strlen(given), id) && to[0] && fence_is_plain(to, strlen(to)) &&
+                   (!problem || fence_is_plain(problem, first_line(problem)));
+    if (is_ours && problem)
         add_refused(news, id, to, problem);
-    else if (id && to)
+    else if (is_ours)
         add_delivered(news, to);
     json_object_put(note);
 }

@@ -54,6 +54,17 @@ static bool ends_line(uint32_t code_point)
            code_point == 0x2029;
 }
 
+bool fence_is_plain(const char *text, size_t len)
+{
+    uint32_t code_point;
+    for (size_t at = 0, step; at < len; at += step) {
+        step = utf8_decode(text + at, len - at, &code_point);
+        if (step == 0 || fence_is_unseen(code_point) || ends_line(code_point))
+            return false;
+    }
+    return true;
+}
+
 /* One character of the text: its code point, and the bytes it takes (CRLF is one). */
 static size_t next_character(const char *text, size_t len, uint32_t *code_point)
 {

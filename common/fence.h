@@ -22,6 +22,9 @@ size_t fence_text(struct buf *out, const char *text, size_t len, size_t max_byte
  * and those that end a line, direction marks, zero-width and tag characters. */
 bool fence_is_unseen(uint32_t code_point);
 
+/* True for valid UTF-8 that is one line and holds nothing unseen: it can stand in a line of ours. */
+bool fence_is_plain(const char *text, size_t len);
+
 enum { FENCE_WORD_MAX = 40 };
 /* Appends a short value that some client set, reduced to [A-Za-z0-9._ -]: every other character becomes '_',
  * and at most max characters are shown. NULL or nothing: "unknown". */

@@ -113,6 +113,29 @@ START_TEST(words_are_plain)
 }
 END_TEST
 
+START_TEST(plain_is_one_visible_line)
+{
+    static const struct {
+        const char *text;
+        bool is_plain;
+    } rows[] = {
+        {"", true},
+        {"backend, codex", true},
+        {"\xc3\xbc\t\xf0\x9f\x98\x80", true},
+        {"a\nb", false},
+        {"a\rb", false},
+        {"a\xc2\x85", false},
+        {"\xe2\x80\xa8", false},
+        {"\x1b[0m", false},
+        {"\xe2\x80\xae", false},
+        {"\xc3", false},
+    };
+    for (size_t i = 0; i < LENGTH_OF(rows); i++)
+        ck_assert_msg(fence_is_plain(rows[i].text, strlen(rows[i].text)) == rows[i].is_plain, "row %zu", i);
+    ck_assert(!fence_is_plain("a\0b", 3));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("fence");
@@ -123,6 +146,7 @@ int main(void)
     tcase_add_test(tests, the_unseen_is_shown);
     tcase_add_test(tests, cuts_between_characters);
     tcase_add_test(tests, words_are_plain);
+    tcase_add_test(tests, plain_is_one_visible_line);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

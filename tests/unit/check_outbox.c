@@ -675,6 +675,23 @@ START_TEST(news_stay_short)
 }
 END_TEST
 
+START_TEST(news_that_are_not_ours_are_passed_over)
+{
+    static const char *const notes[] = {
+        "{\"id\": \"not a uuid\", \"to\": \"backend\"}",
+        "{\"id\": \"" GOOD_ID "\", \"to\": \"back\\nend\"}",
+        "{\"id\": \"" GOOD_ID "\", \"to\": \"\"}",
+        "{\"id\": \"" GOOD_ID "\", \"to\": \"backend\", \"problem\": \"\\u001b[2J\"}",
+    };
+    struct outbox_news news = {0};
+    struct buf line = {0};
+    for (size_t i = 0; i < LENGTH_OF(notes); i++)
+        outbox_news_add(&news, notes[i], strlen(notes[i]));
+    ck_assert(!outbox_news_end(&news, &line));
+    ck_assert_uint_eq(line.len, 0);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests;
@@ -682,6 +699,7 @@ int main(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, an_empty_outbox_leaves_no_trace);
     tcase_add_test(tests, entries_come_out_in_order);
+    tcase_add_test(tests, news_that_are_not_ours_are_passed_over);
     tcase_add_test(tests, a_clock_that_is_set_back_reorders_nothing);
     tcase_add_test(tests, files_are_ours_alone);
     tcase_add_test(tests, it_is_full_at_its_bounds);
