@@ -129,6 +129,12 @@ int renameat(int from_folder, const char *from, int to_folder, const char *to)
     return call_fails(FAULT_RENAME) ? -1 : next(from_folder, from, to_folder, to);
 }
 
+int renameat2(int from_folder, const char *from, int to_folder, const char *to, unsigned flags)
+{
+    NEXT(renameat2);
+    return call_fails(FAULT_RENAME) ? -1 : next(from_folder, from, to_folder, to, flags);
+}
+
 int link(const char *from, const char *to)
 {
     NEXT(link);

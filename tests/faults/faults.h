@@ -11,7 +11,7 @@
 enum faulty_call {
     FAULT_WRITE,  /* write, pwrite, ftruncate: to regular files behind stderr */
     FAULT_SYNC,   /* fsync, fdatasync */
-    FAULT_RENAME, /* rename, renameat, link */
+    FAULT_RENAME, /* rename, renameat, renameat2, link */
     FAULT_CREATE, /* open, openat: for writing, of regular files and new ones */
     FAULT_SEND,   /* send, sendmsg */
     FAULT_RECV,   /* recv, read from sockets */
