@@ -49,7 +49,7 @@ TORTURE    := $(BUILD)/tests/torture/torture
 BENCHES    := $(call programs,$(wildcard tests/bench/bench_*.c))
 OF_BRIDGE  := $(call programs,$(shell grep -l '"../../bridge/' tests/unit/*.c tests/fuzz/*.c tests/bench/*.c 2>/dev/null))
 CLIENTS    := $(wildcard tests/clients/client_*.mjs)
-SCRIPTS    := tests/check_layers.sh tests/check_docs.sh tests/check_shell.sh
+SCRIPTS    := tests/check_layers.sh tests/check_docs.sh tests/check_shell.sh tests/torture/durability_strace.sh
 
 .PHONY: all demo run test test-slow unit wire clients check install static dist fuzz fuzzers fuzz-build torture bench valgrind \
 	container-check format clean help

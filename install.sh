@@ -68,6 +68,7 @@ test  command:ip           iproute2             iproute             iproute2    
 test  command:npm          npm                  nodejs-npm          npm               npm
 test  command:nginx        nginx-light          nginx               nginx             nginx
 test  command:valgrind     valgrind             valgrind            valgrind          valgrind
+test  command:strace       strace               strace              strace            strace
 static command:dpkg-source dpkg-dev             -                   -                 -
 static library:libssl      libssl-dev           -                   -                 -
 TABLE
