@@ -101,6 +101,9 @@ static void connection_end(struct connection *c)
     r->held_up = NULL;
     TAILQ_REMOVE(&s->connections, c, link);
     free(c);
+    /* At its limit the library listens no more, and looks whether it may again at the beginning of a run
+     * only. */
+    s->run_daemon = true;
 }
 
 void connection_notify(

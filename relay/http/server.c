@@ -351,7 +351,7 @@ static void turn(struct http_server *s)
 {
     int64_t now = clock_mono_ms();
     int64_t due = next_due(s, now);
-    poller_wait(s->poller, wait_ms(due, now));
+    poller_wait(s->poller, s->run_daemon ? 0 : wait_ms(due, now));
     now = clock_mono_ms();
     timers_run(&s->timers, now);
     if (atomic_exchange(&s->kicked, false)) {

@@ -347,6 +347,21 @@ START_TEST(dripping_body_is_cut_off)
 }
 END_TEST
 
+/* Those beyond the limit wait, and are served when others go: also where those waiting have gone, too, so
+ * that the limit is reached and left once more in one turn of the loop. */
+START_TEST(full_is_not_for_ever)
+{
+    enum { CLIENTS = 3 * RIG_CONNECTIONS };
+    int fds[CLIENTS];
+    for (size_t i = 0; i < CLIENTS; i++)
+        fds[i] = rig_connect();
+    ck_assert_int_eq(ask(fds[0], "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"), 200);
+    for (size_t i = 0; i < CLIENTS; i++)
+        close(fds[i]);
+    ck_assert_int_eq(once("GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"), 200);
+}
+END_TEST
+
 /* What the client leaves behind is not kept until a time-out, also where its end comes together with bytes.
  */
 START_TEST(who_hangs_up_leaves_nothing)
@@ -538,6 +553,7 @@ int main(void)
     tcase_add_test(tests, old_http);
     tcase_add_test(tests, dripping_header_is_cut_off);
     tcase_add_test(tests, dripping_body_is_cut_off);
+    tcase_add_test(tests, full_is_not_for_ever);
     tcase_add_test(tests, who_hangs_up_leaves_nothing);
     tcase_add_test(tests, idle_connections);
     tcase_add_test(tests, bodies_have_a_limit_together);
