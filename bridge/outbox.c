@@ -371,14 +371,16 @@ static bool has_room(
     return true;
 }
 
-/* Later than every other name, also where the clock was set back. */
-static void name_last(const struct file_names *names, struct outbox_entry *entry)
+/* Later than every other name, also where the clock was set back. False where none can be: such a name would
+ * not be read as an entry's. */
+static bool name_last(const struct file_names *names, struct outbox_entry *entry)
 {
     int64_t ms = clock_wall_ms(), last;
     char id[UUID_SIZE];
     if (names->count > 0 && outbox_name_read(names->list[names->count - 1], &last, id) && last >= ms)
         ms = last + 1;
     outbox_name_make(ms, entry->id, entry->name);
+    return outbox_name_read(entry->name, &last, id);
 }
 
 static enum outbox_added explain_fault(struct buf *why)
@@ -407,8 +409,10 @@ enum outbox_added outbox_add(
         added = explain_fault(why);
     } else if (!has_room(outbox, queue, &names, text.len, why)) {
         added = OUTBOX_FULL;
+    } else if (!name_last(&names, entry)) {
+        buf_puts(why, "a file there has a time in its name that nothing comes after");
+        added = OUTBOX_FAULT;
     } else {
-        name_last(&names, entry);
         *position = names.count + 1;
         if (!private_file_put(queue, entry->name, &text, true))
             added = explain_fault(why);

@@ -324,6 +324,21 @@ START_TEST(a_foreign_file_is_set_aside_and_blocks_nothing)
 }
 END_TEST
 
+/* What is said to be queued must be read as an entry: a name behind the last one that there is would not be.
+ */
+START_TEST(a_file_of_the_last_time_is_no_trap)
+{
+    add(outbox, "x", 1);
+    put_file("9999999999999-" GOOD_ID ".json", "{", 0600);
+    expect_refused("y", OUTBOX_FAULT, "nothing comes after");
+    expect_first(outbox, "x", true);
+    expect_empty(outbox);
+    ck_assert_uint_eq(outbox_aside(outbox), 1);
+    add(outbox, "y", 1);
+    expect_first(outbox, "y", true);
+}
+END_TEST
+
 START_TEST(a_good_file_is_an_entry)
 {
     add(outbox, "y", 1);
@@ -707,6 +722,7 @@ int main(void)
     tcase_add_test(tests, without_a_place_nothing_is_queued);
     tcase_add_test(tests, a_crash_while_writing_leaves_nothing_that_is_read);
     tcase_add_loop_test(tests, a_foreign_file_is_set_aside_and_blocks_nothing, 0, (int)LENGTH_OF(foreign));
+    tcase_add_test(tests, a_file_of_the_last_time_is_no_trap);
     tcase_add_test(tests, a_good_file_is_an_entry);
     tcase_add_test(tests, links_fifos_and_folders_are_set_aside);
     tcase_add_test(tests, somebody_elses_file_is_set_aside);
