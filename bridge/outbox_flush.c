@@ -92,6 +92,16 @@ static void go_idle(struct outbox_flush *flush)
     set_problem(flush, NULL);
 }
 
+/* It went well. */
+static void go_on(struct outbox_flush *flush)
+{
+    flush->tries = 0;
+    flush->hold_ms = 0;
+    flush->state = OUTBOX_FLUSH_WORKING;
+    set_problem(flush, NULL);
+    set_due(flush, 0);
+}
+
 /* Another process may fare better meanwhile. */
 static void go_wait(
     struct outbox_flush *flush, enum outbox_flush_state state, int64_t delay_ms, const char *problem)
@@ -213,7 +223,7 @@ static void on_asked(void *arg, const struct transfer_result *result)
     set_rate(flush, answer);
     flush->learns = false;
     if (take_identity(flush, answer))
-        set_due(flush, 0);
+        go_on(flush);
     json_object_put(answer);
 }
 
@@ -257,9 +267,7 @@ static void on_sent(void *arg, struct relay_reply *reply)
     char *refused = xstrdup_or_null(refusal(reply));
     flush->call = NULL;
     if (reply->outcome == RELAY_DONE || refused) {
-        flush->tries = 0;
-        flush->hold_ms = 0;
-        set_due(flush, 0);
+        go_on(flush);
         bool news = tell(flush, reply, refused);
         if (refused)
             outbox_refused(flush->outbox, &flush->entry, refused, news);
@@ -341,7 +349,9 @@ static void work(struct outbox_flush *flush)
         set_due(flush, ELSEWHERE_MS + randombytes_uniform(ELSEWHERE_MS));
         return;
     }
-    flush->state = OUTBOX_FLUSH_WORKING;
+    /* Why the last try failed is the last word until this one has gone better. */
+    if (flush->state == OUTBOX_FLUSH_IDLE || flush->state == OUTBOX_FLUSH_ELSEWHERE)
+        flush->state = OUTBOX_FLUSH_WORKING;
     bool found = outbox_first(flush->outbox, &flush->entry);
     int64_t patience = 0;
     if (!found)

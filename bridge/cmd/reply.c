@@ -28,7 +28,7 @@ const struct command command_reply = {
     .summary = "answer a message that you received",
     .help = "Sends CONTENT, or with - what is on standard input but one final newline, to whoever wrote the\n"
             "message, in its thread. With --defer or --resolve the content may be left out: then nothing is\n"
-            "sent.\n"
+            "sent. When the relay is not there, all of that is queued on this machine (`patchcord outbox`).\n"
             "\n"
             "OPTIONS\n"
             "  --defer    keep the message in your inbox, as deferred\n"

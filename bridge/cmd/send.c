@@ -27,7 +27,9 @@ const struct command command_send = {
     .summary = "send a message to one agent, or several",
     .help =
         "Sends CONTENT, or with - what is on standard input but one final newline. It returns when the\n"
-        "relay has stored the message; the recipients need not be online. To several agents it goes to\n"
+        "relay has stored the message; the recipients need not be online. When the relay is not there, the\n"
+        "message is queued on this machine, and sent by whichever patchcord of this identity reaches it\n"
+        "next (see `patchcord outbox`). To several agents it goes to\n"
         "all of them or to none. Content that begins with a dash goes behind a --. It is refused while you\n"
         "have unread messages: read them with `patchcord inbox --take` or `patchcord wait` first.\n"
         "\n"

@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -55,6 +57,44 @@ static void teardown(void)
     ck_assert_int_eq(system(remove), 0);
     free(remove);
     free(root);
+}
+
+/* ---- the disk's seam ---- */
+
+/* In the place of the C library's: what happened to the disk, in order ('f' a flush, 'r' a rename), and the
+ * flush that fails. */
+static char disk[64];
+static int failing_flush; /* counted from 1; 0: none */
+
+static int flushes(void)
+{
+    int count = 0;
+    for (const char *at = disk; *at; at++)
+        count += *at == 'f';
+    return count;
+}
+
+static void note(char what)
+{
+    size_t len = strlen(disk);
+    if (len + 1 < sizeof disk)
+        disk[len] = what;
+}
+
+int fsync(int fd)
+{
+    note('f');
+    if (failing_flush == flushes()) {
+        errno = EIO;
+        return -1;
+    }
+    return (int)syscall(SYS_fsync, fd);
+}
+
+int renameat(int from, const char *old, int to, const char *new)
+{
+    note('r');
+    return (int)syscall(SYS_renameat2, from, old, to, new, 0);
 }
 
 /* ---- helpers ---- */
@@ -522,6 +562,82 @@ START_TEST(what_was_dropped_does_not_come_back)
 }
 END_TEST
 
+START_TEST(an_entry_is_on_the_disk_before_it_counts)
+{
+    add(outbox, "x", 1); /* this one makes folders too */
+    memset(disk, 0, sizeof disk);
+    add(outbox, "y", 2);
+    ck_assert_str_eq(disk, "frf");
+}
+END_TEST
+
+START_TEST(a_flush_that_fails_is_no_queue)
+{
+    add(outbox, "x", 1);
+    for (int which = 1; which <= 2; which++) {
+        memset(disk, 0, sizeof disk);
+        failing_flush = which;
+        expect_refused("y", OUTBOX_FAULT, "cannot be written");
+        failing_flush = 0;
+        ck_assert_uint_eq(outbox_waiting(outbox), 1);
+    }
+    add(outbox, "z", 2);
+}
+END_TEST
+
+START_TEST(a_full_disk_is_no_queue)
+{
+    struct outbox_entry entry;
+    const char *id = add(outbox, "x", 1);
+    signal(SIGXFSZ, SIG_IGN);
+    const struct rlimit none = {.rlim_cur = 10, .rlim_max = RLIM_INFINITY};
+    struct rlimit before;
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &none), 0);
+    expect_refused("y", OUTBOX_FAULT, "cannot be written");
+    /* What is refused leaves the queue all the same, and is not lost. */
+    ck_assert(outbox_lock(outbox));
+    ck_assert(outbox_first(outbox, &entry));
+    outbox_retry(outbox, &entry, "because", true);
+    ck_assert_uint_eq(outbox_waiting(outbox), 1);
+    outbox_refused(outbox, &entry, "no", true);
+    outbox_entry_free(&entry);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
+    expect_empty(outbox);
+    ck_assert_uint_eq(on_shelf(OUTBOX_FAILED).count, 1);
+    ck_assert_int_eq(outbox_drop(outbox, id, false), OUTBOX_DROPPED);
+    add(outbox, "z", 1);
+}
+END_TEST
+
+/* What is kept to be looked at is kept for twelve days after its fate, however old the message is. */
+START_TEST(shelves_are_cleared)
+{
+    struct outbox_entry entry;
+    const int days[] = {1, 11, 13};
+    for (size_t i = 0; i < LENGTH_OF(days); i++) {
+        add(outbox, "x", 1);
+        ck_assert(outbox_lock(outbox));
+        ck_assert(outbox_first(outbox, &entry));
+        char *shelved = xasprintf("failed/%s", entry.name), *path = queue_path(shelved);
+        outbox_refused(outbox, &entry, "no", false);
+        struct timespec times[2];
+        times[0].tv_sec = times[1].tv_sec = time(NULL) - days[i] * 86400;
+        times[0].tv_nsec = times[1].tv_nsec = 0;
+        ck_assert_int_eq(utimensat(AT_FDCWD, path, times, 0), 0);
+        outbox_entry_free(&entry);
+        free(shelved);
+        free(path);
+    }
+    ck_assert_uint_eq(on_shelf(OUTBOX_FAILED).count, 3);
+    add(outbox, "x", 1);
+    ck_assert(outbox_first(outbox, &entry));
+    outbox_refused(outbox, &entry, "no", false);
+    outbox_entry_free(&entry);
+    ck_assert_uint_eq(on_shelf(OUTBOX_FAILED).count, 3);
+}
+END_TEST
+
 /* ---- one at a time ---- */
 
 START_TEST(one_process_delivers)
@@ -730,6 +846,10 @@ int main(void)
     tcase_add_test(tests, a_failed_try_is_written_down);
     tcase_add_test(tests, only_what_never_left_is_taken_back);
     tcase_add_test(tests, what_was_dropped_does_not_come_back);
+    tcase_add_test(tests, an_entry_is_on_the_disk_before_it_counts);
+    tcase_add_test(tests, a_flush_that_fails_is_no_queue);
+    tcase_add_test(tests, a_full_disk_is_no_queue);
+    tcase_add_test(tests, shelves_are_cleared);
     tcase_add_test(tests, one_process_delivers);
     tcase_add_test(tests, a_killed_process_gives_the_lock_up);
     tcase_add_test(tests, an_agents_outbox_outlives_its_token);

@@ -258,6 +258,43 @@ START_TEST(killed_bridges_lose_nothing_that_was_acknowledged)
 }
 END_TEST
 
+static bool has_any(void *arg)
+{
+    struct pending *pending = arg;
+    has_pending(pending);
+    return pending->seen > pending->count;
+}
+
+/* Whoever delivers is killed, again and again, whatever it is at: each message is stored once, in order. */
+START_TEST(killed_deliverers_store_nothing_twice)
+{
+    enum { MESSAGES = 90, KILLS_MAX = 60 };
+    struct bridge_process *front = bridge_of(front_token);
+    relay_kill(relay);
+    for (int i = 0; i < MESSAGES; i++) {
+        char *content = xasprintf("k-%03d", i);
+        expect_said(front, "sink", content, "Queued");
+        free(content);
+    }
+    bridge_kill(front);
+    relay_restart(relay, NULL);
+    struct pending pending = {.token = sink_token};
+    int kills = 0;
+    for (; pending.seen < MESSAGES && kills < KILLS_MAX; kills++) {
+        front = bridge_of(front_token);
+        bridge_send_line(front, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}");
+        pending.count = pending.seen;
+        ck_assert(poll_until(has_any, &pending, SOON_MS));
+        bridge_kill(front);
+    }
+    ck_assert_int_gt(kills, 3);
+    run_ok(front_token, "outbox flush", " 0 refused, 0 waiting\n");
+    char *all = take_all(sink_token);
+    expect_each_once(all, "k", MESSAGES);
+    free(all);
+}
+END_TEST
+
 START_TEST(a_bridge_delivers_by_itself_and_tells)
 {
     struct bridge_process *front = bridge_of(front_token);
@@ -687,6 +724,29 @@ START_TEST(an_outbox_is_never_sent_as_another_agent)
 }
 END_TEST
 
+static void script_refuses_later(const struct peer_request *request, struct peer_answer *answer)
+{
+    if (strcmp(request->path, MCP) == 0 && request->number <= 3)
+        answer->status = 503;
+    else
+        answer->status = 401;
+}
+
+/* "Queued" would be a promise that nobody keeps. */
+START_TEST(a_refused_token_queues_nothing_more)
+{
+    with_peer(script_refuses_later);
+    struct bridge_process *front = bridge_of("pc_one");
+    expect_said(front, "sink", "x", "Queued for sink [");
+    peer_await(peer, "/api/inbox?count_only=1", 1);
+    expect(front, "send_message", "{\"to\":\"sink\",\"content\":\"y\"}", true, "does not accept this token");
+    expect(front, "send_message", "{\"to\":\"sink\",\"content\":\"y\"}", true, "1 queued message waits");
+    bridge_kill(front);
+    ck_assert_int_eq(run("pc_one", "outbox flush"), 4);
+    run_ok("pc_one", "outbox list", "queued for sink");
+}
+END_TEST
+
 /* ---- quiet ---- */
 
 static long long switches(pid_t pid)
@@ -727,6 +787,7 @@ int main(void)
     TCase *tests = harness_case(suite, "outbox");
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, killed_bridges_lose_nothing_that_was_acknowledged);
+    tcase_add_test(tests, killed_deliverers_store_nothing_twice);
     tcase_add_test(tests, a_bridge_delivers_by_itself_and_tells);
     tcase_add_test(tests, the_next_bridge_carries_on);
     tcase_add_test(tests, replies_wait_too);
@@ -744,6 +805,7 @@ int main(void)
     tcase_add_test(tests, what_may_have_arrived_is_not_taken_back);
     tcase_add_test(tests, a_limit_is_kept);
     tcase_add_test(tests, an_outbox_is_never_sent_as_another_agent);
+    tcase_add_test(tests, a_refused_token_queues_nothing_more);
     tcase_add_test(tests, an_emptied_outbox_lets_its_bridge_sleep);
     return run_suite(suite);
 }
