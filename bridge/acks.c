@@ -7,6 +7,7 @@
 
 #include "../common/alloc.h"
 #include "../common/clock.h"
+#include "../common/mcp.h"
 #include "backoff.h"
 
 enum { POST_TIMEOUT_MS = 10 * 1000, RETRY_FIRST_MS = 250, RETRY_MAX_MS = 30 * 1000 };
@@ -142,11 +143,15 @@ void acks_release(struct acks *acks, const struct config *config, const char *le
 struct json_object *acks_ride(struct acks *acks, const void *call)
 {
     struct json_object *ids = NULL;
+    size_t carried = 0;
     struct ack *ack;
     TAILQ_FOREACH(ack, &acks->owed, link)
     {
         if (ack->release || ack->transfer || ack->carrier)
             continue;
+        if (ack->offer.count > PATCHCORD_ACKS_MAX - carried)
+            continue;
+        carried += ack->offer.count;
         ack->carrier = call;
         if (!ids)
             ids = json_new_array();

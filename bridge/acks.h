@@ -20,7 +20,8 @@ void acks_arrived(struct acks *acks, const struct config *config, struct relay_o
 void acks_release(struct acks *acks, const struct config *config, const char *lease);
 
 /* The ids of what is owed and not on its way, as the array of PATCHCORD_META_ACK, marked as carried by call;
- * NULL where there is nothing. The caller owns it. */
+ * NULL where there is nothing. Whole offers, and no more ids than PATCHCORD_ACKS_MAX: what is left goes with
+ * a later call. The caller owns it. */
 struct json_object *acks_ride(struct acks *acks, const void *call);
 /* What the call carried arrived at the relay, or did not. */
 void acks_ride_ended(struct acks *acks, const void *call, bool arrived);

@@ -27,6 +27,9 @@
 /* In a result's _meta: {"lease": UUID, "ids": [UUID], "timed_out": bool} for what was offered. */
 #define PATCHCORD_META_OFFER "patchcord/offer"
 
+/* The most ids that PATCHCORD_META_ACK, or a POST /api/ack, may have. */
+enum { PATCHCORD_ACKS_MAX = 1000 };
+
 /* Bounds of wait_for_message, and the longest slice in which the bridge parks one. */
 enum {
     MCP_WAIT_DEFAULT_S = 240,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../../common/alloc.h"
+#include "../../common/mcp.h"
 #include "../../common/uuid.h"
 #include "../auth/authenticator.h"
 #include "../http/parking.h"
@@ -37,7 +38,7 @@ static const char *read_id(struct json_object *value, char out[static UUID_SIZE]
 static const char *read_ids(struct json_object *array, struct ack *out)
 {
     const size_t count = json_object_array_length(array);
-    if (count > API_ACK_IDS_MAX)
+    if (count > PATCHCORD_ACKS_MAX)
         return "ids must have at most 1000 entries.";
     out->ids = xcalloc(count + 1, sizeof *out->ids);
     out->id_list = xcalloc(count + 1, sizeof *out->id_list);

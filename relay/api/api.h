@@ -5,8 +5,7 @@
 #include "../http/exchange.h"
 
 enum {
-    API_ACK_IDS_MAX = 1000,         /* ids in one acknowledgement */
-    API_SMALL_BODY = 64 * 1024,     /* an acknowledgement of as many ids fits */
+    API_SMALL_BODY = 64 * 1024,     /* an acknowledgement of PATCHCORD_ACKS_MAX ids fits */
     API_MESSAGE_BODY = 1024 * 1024, /* the longest message, each character written as an escape, fits */
     API_POLL_MAX = 50,              /* messages in one answer of channel/poll */
     API_INBOX_LIMIT = 5,

@@ -53,7 +53,7 @@ static bool read_acks(struct tool_run *run, struct json_object *meta)
     if (field != JSON_FIELD_FOUND)
         return field == JSON_FIELD_ABSENT;
     size_t count = json_object_array_length(ids);
-    if (count > TOOL_RUN_ACKS_MAX)
+    if (count > PATCHCORD_ACKS_MAX)
         return false;
     run->ack_ids = xcalloc(count + 1, sizeof *run->ack_ids);
     run->acks = xcalloc(count + 1, sizeof *run->acks);

@@ -8,8 +8,6 @@
 
 /* How often a wait whose caller gave a progress token says that it goes on. */
 enum { TOOL_RUN_PROGRESS_MS = 15 * 1000 };
-/* The most ids that a call's PATCHCORD_META_ACK may have. */
-enum { TOOL_RUN_ACKS_MAX = 1000 };
 
 struct tool_run;
 
