@@ -1,15 +1,13 @@
 #include "json.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "alloc.h"
+#include "clock.h"
 
 static_assert(JSON_MAX_BYTES < INT_MAX, "json-c counts bytes in an int");
 
@@ -101,53 +99,6 @@ struct json_object *json_parse(const char *text, size_t len, enum json_fault *fa
 {
     *fault = json_scan(text, len, NULL);
     return *fault == JSON_FAULT_NONE ? parse_scanned(text, len, fault) : NULL;
-}
-
-/* Reads all of fd, at most max bytes. 0, or an errno; EFBIG where there is more. */
-static int read_all(int fd, size_t max, struct buf *out)
-{
-    enum { READ_STEP = 16 * 1024 };
-    for (;;) {
-        ssize_t got = read(fd, buf_reserve(out, READ_STEP), READ_STEP);
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got < 0) {
-            return errno;
-        }
-        if (got == 0) {
-            return 0;
-        }
-        buf_commit(out, (size_t)got);
-        if (out->len > max) {
-            return EFBIG;
-        }
-    }
-}
-
-struct json_object *json_parse_file(const char *path, size_t max, struct buf *why)
-{
-    struct buf text = {0};
-    struct json_object *value = NULL;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    int error = fd < 0 ? errno : read_all(fd, max, &text);
-    if (fd >= 0) {
-        close(fd);
-    }
-    if (error != 0) {
-        buf_printf(why, "%s: %s", path, strerror(error));
-        goto out;
-    }
-    enum json_fault fault;
-    value = json_parse(buf_text(&text), text.len, &fault);
-    if (fault != JSON_FAULT_NONE) {
-        buf_printf(why, "%s %s", path, json_fault_text(fault));
-    } else if (!value) {
-        buf_printf(why, "%s holds null", path);
-    }
-out:
-    buf_wipe(&text);
-    return value;
 }
 
 void json_write(struct json_object *value, struct buf *out)
@@ -293,6 +244,13 @@ void json_add_int(struct json_object *holder, const char *key, int64_t number)
 void json_add_bool(struct json_object *holder, const char *key, bool flag)
 {
     json_add(holder, key, made(json_object_new_boolean(flag)));
+}
+
+void json_add_time(struct json_object *holder, const char *key, int64_t wall_ms)
+{
+    char text[RFC3339_LEN];
+    clock_rfc3339(wall_ms, text);
+    json_add_text(holder, key, wall_ms > 0 ? text : NULL);
 }
 
 void json_append(struct json_object *array, struct json_object *value)

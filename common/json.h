@@ -43,8 +43,6 @@ const char *json_fault_text(enum json_fault fault);
 /* Scans and parses. NULL with *fault set for what the scanner refuses. JSON null is NULL with
  * JSON_FAULT_NONE. The caller owns the object (json_object_put). One tokener a thread. */
 struct json_object *json_parse(const char *text, size_t len, enum json_fault *fault);
-/* Reads a file of at most max bytes and parses it; NULL with one line in why. */
-struct json_object *json_parse_file(const char *path, size_t max, struct buf *why);
 
 /* Appends the compact text (PLAIN | NOSLASHESCAPE), which never contains a raw newline. */
 void json_write(struct json_object *value, struct buf *out);
@@ -68,6 +66,8 @@ void json_add_text(struct json_object *holder, const char *key, const char *text
 void json_add_text_len(struct json_object *holder, const char *key, const char *text, size_t len);
 void json_add_int(struct json_object *holder, const char *key, int64_t number);
 void json_add_bool(struct json_object *holder, const char *key, bool flag);
+/* A wall time in RFC 3339's form; null for 0, which stands for never. */
+void json_add_time(struct json_object *holder, const char *key, int64_t wall_ms);
 void json_append(struct json_object *array, struct json_object *value);
 void json_append_text(struct json_object *array, const char *text);
 void json_append_text_len(struct json_object *array, const char *text, size_t len);

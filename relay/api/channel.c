@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "../../common/alloc.h"
-#include "../../common/clock.h"
 #include "../../common/ident.h"
 #include "../../common/utf8.h"
 #include "../../common/uuid.h"
@@ -80,12 +79,10 @@ static void poll_settle(struct exchange *ex, enum settlement how)
 static struct json_object *describe(const struct store_message *m)
 {
     struct json_object *row = json_new_object();
-    char created_at[RFC3339_LEN];
-    clock_rfc3339(m->sent_ms, created_at);
     json_add_text(row, "id", m->id);
     json_add_text(row, "from_agent", m->from);
     json_add_text_len(row, "content", m->content, m->content_len);
-    json_add_text(row, "created_at", created_at);
+    json_add_time(row, "created_at", m->sent_ms);
     json_add_text(row, "namespace_id", m->namespace_id);
     json_add_text(row, "reply_to", *m->reply_to ? m->reply_to : NULL);
     return row;

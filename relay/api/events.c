@@ -60,11 +60,9 @@ static bool find_start(const struct exchange *ex, const struct identity *who, in
 static void write_event(const struct store_message *m, struct buf *out)
 {
     struct json_object *data = json_new_object();
-    char sent_at[RFC3339_LEN];
-    clock_rfc3339(m->sent_ms, sent_at);
     json_add_text(data, "message_id", m->id);
     json_add_text(data, "from", m->from);
-    json_add_text(data, "sent_at", sent_at);
+    json_add_time(data, "sent_at", m->sent_ms);
     buf_printf(out, "event: message\nid: %" PRId64 "\ndata: ", m->seq);
     json_write(data, out);
     buf_puts(out, "\n\n");

@@ -7,13 +7,6 @@
 #include "../../common/json.h"
 #include "command.h"
 
-static void add_time(struct json_object *row, const char *key, int64_t wall_ms)
-{
-    char text[RFC3339_LEN];
-    clock_rfc3339(wall_ms, text);
-    json_add_text(row, key, wall_ms > 0 ? text : NULL);
-}
-
 static struct json_object *describe_agent(const struct store_agent *agent)
 {
     struct json_object *row = json_new_object();
@@ -21,10 +14,10 @@ static struct json_object *describe_agent(const struct store_agent *agent)
     json_add_text(row, "agent", agent->agent);
     json_add_text(row, "machine", agent->machine_name);
     json_add_text(row, "client_type", agent->client_type);
-    add_time(row, "last_seen", agent->last_seen_ms);
+    json_add_time(row, "last_seen", agent->last_seen_ms);
     json_add_int(row, "pending", agent->pending);
     json_add_int(row, "deferred", agent->deferred);
-    add_time(row, "oldest_pending", agent->oldest_pending_ms);
+    json_add_time(row, "oldest_pending", agent->oldest_pending_ms);
     return row;
 }
 
@@ -39,7 +32,7 @@ static void write_json(const struct store_stats *stats, struct buf *out)
     for (size_t i = 0; i < stats->agents.count; i++)
         json_append(agents, describe_agent(&stats->agents.items[i]));
     json_add(body, "messages", messages);
-    add_time(body, "oldest_pending", stats->oldest_pending_ms);
+    json_add_time(body, "oldest_pending", stats->oldest_pending_ms);
     json_add_int(body, "bans", stats->bans);
     json_add(body, "agents", agents);
     json_write(body, out);

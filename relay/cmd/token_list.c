@@ -15,13 +15,6 @@ static const char *state_of(const struct store_token *token, int64_t now_ms)
     return token->expires_ms > 0 && token->expires_ms <= now_ms ? "expired" : "active";
 }
 
-static void add_time(struct json_object *row, const char *key, int64_t wall_ms)
-{
-    char text[RFC3339_LEN];
-    clock_rfc3339(wall_ms, text);
-    json_add_text(row, key, wall_ms > 0 ? text : NULL);
-}
-
 static struct json_object *describe(const struct store_token *token, int64_t now_ms)
 {
     struct json_object *row = json_new_object();
@@ -30,9 +23,9 @@ static struct json_object *describe(const struct store_token *token, int64_t now
     json_add_text(row, "agent", token->agent);
     json_add_text(row, "label", token->label);
     json_add_text(row, "state", state_of(token, now_ms));
-    add_time(row, "created_at", token->created_ms);
-    add_time(row, "expires_at", token->expires_ms);
-    add_time(row, "last_used_at", token->last_used_ms);
+    json_add_time(row, "created_at", token->created_ms);
+    json_add_time(row, "expires_at", token->expires_ms);
+    json_add_time(row, "last_used_at", token->last_used_ms);
     return row;
 }
 

@@ -214,15 +214,6 @@ void render_presence(const struct render *r, const char *name, int64_t last_seen
     }
 }
 
-static void add_time(struct json_object *holder, const char *key, int64_t at_ms)
-{
-    char text[RFC3339_LEN];
-
-    if (at_ms)
-        clock_rfc3339(at_ms, text);
-    json_add_text(holder, key, at_ms ? text : NULL);
-}
-
 static const char *text_or_null(const char *text)
 {
     return text && *text ? text : NULL;
@@ -236,7 +227,7 @@ static struct json_object *json_of_message(const struct store_message *message, 
     json_add_text(object, "from", message->from);
     json_add_text(object, "to", message->to);
     json_add_text_len(object, "content", message->content, message->content_len);
-    add_time(object, "sent_at", message->sent_ms);
+    json_add_time(object, "sent_at", message->sent_ms);
     json_add_text(object, "thread", message->thread);
     json_add_text(object, "thread_id", text_or_null(message->thread_id));
     json_add_int(object, "attempt", message->attempt);
@@ -246,12 +237,12 @@ static struct json_object *json_of_message(const struct store_message *message, 
     json_add_text(object, "status", message_status_names[message->status]);
     json_add_bool(object, "in_delivery", message->is_leased);
     json_add_bool(object, "thread_resolved", message->thread_resolved);
-    add_time(object, "offered_at", message->offered_ms);
-    add_time(object, "read_at", message->read_ms);
-    add_time(object, "replied_at", message->replied_ms);
-    add_time(object, "deferred_at", message->deferred_ms);
-    add_time(object, "unsent_at", message->unsent_ms);
-    add_time(object, "expired_at", message->expired_ms);
+    json_add_time(object, "offered_at", message->offered_ms);
+    json_add_time(object, "read_at", message->read_ms);
+    json_add_time(object, "replied_at", message->replied_ms);
+    json_add_time(object, "deferred_at", message->deferred_ms);
+    json_add_time(object, "unsent_at", message->unsent_ms);
+    json_add_time(object, "expired_at", message->expired_ms);
     return object;
 }
 
@@ -277,7 +268,7 @@ struct json_object *json_of_agents(const struct store_agents *agents, int64_t ac
         json_add_text(object, "client_type", text_or_null(agent->client_type));
         json_add_text(object, "display_name", text_or_null(agent->display_name));
         json_add_text(object, "platform", text_or_null(agent->platform));
-        add_time(object, "last_seen", agent->last_seen_ms);
+        json_add_time(object, "last_seen", agent->last_seen_ms);
         json_add_bool(object, "online", agent->last_seen_ms && agent->last_seen_ms >= active_since_ms);
         json_append(array, object);
     }

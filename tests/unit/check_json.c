@@ -3,7 +3,6 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "../../common/alloc.h"
 #include "../../common/json.h"
@@ -324,11 +323,14 @@ START_TEST(what_is_built_is_written)
     json_add_text_len(object, "part", "abcdef", 3);
     json_add_int(object, "int", INT64_MIN);
     json_add_bool(object, "bool", false);
+    json_add_time(object, "time", 1);
+    json_add_time(object, "never", 0);
     struct buf text = {0};
     json_write(object, &text);
     ck_assert_str_eq(buf_text(&text),
         "{\"array\":[\"a/b\",null,\"xy\"],\"text\":\"line\\nline \xF0\x9F\x98\x80\",\"none\":null,"
-        "\"part\":\"abc\",\"int\":-9223372036854775808,\"bool\":false}");
+        "\"part\":\"abc\",\"int\":-9223372036854775808,\"bool\":false,\"time\":\"1970-01-01T00:00:00.001+00:"
+        "00\",\"never\":null}");
     buf_free(&text);
     json_object_put(object);
 }
@@ -404,49 +406,6 @@ START_TEST(threads_parse_side_by_side)
 }
 END_TEST
 
-static void write_file(const char *path, const char *text)
-{
-    FILE *file = fopen(path, "w");
-    ck_assert_ptr_nonnull(file);
-    ck_assert_int_ge(fputs(text, file), 0);
-    ck_assert_int_eq(fclose(file), 0);
-}
-
-START_TEST(files_are_read_within_their_limit)
-{
-    char path[] = "/tmp/check_json_XXXXXX";
-    int fd = mkstemp(path);
-    ck_assert_int_ge(fd, 0);
-    close(fd);
-    struct buf why = {0};
-
-    write_file(path, "{\"a\":1}");
-    struct json_object *value = json_parse_file(path, 7, &why);
-    ck_assert_ptr_nonnull(value);
-    json_object_put(value);
-    ck_assert_uint_eq(why.len, 0);
-
-    ck_assert_ptr_null(json_parse_file(path, 6, &why));
-    ck_assert_ptr_nonnull(strstr(buf_text(&why), path));
-    buf_reset(&why);
-
-    write_file(path, "{\"a\":1,\"a\":2}");
-    ck_assert_ptr_null(json_parse_file(path, 100, &why));
-    ck_assert_ptr_nonnull(strstr(buf_text(&why), json_fault_text(JSON_FAULT_DUPLICATE)));
-    buf_reset(&why);
-
-    write_file(path, "null");
-    ck_assert_ptr_null(json_parse_file(path, 100, &why));
-    ck_assert_uint_gt(why.len, 0);
-    buf_reset(&why);
-
-    unlink(path);
-    ck_assert_ptr_null(json_parse_file(path, 100, &why));
-    ck_assert_ptr_nonnull(strstr(buf_text(&why), "No such file"));
-    buf_free(&why);
-}
-END_TEST
-
 int main(void)
 {
     TCase *tests;
@@ -467,6 +426,5 @@ int main(void)
     tcase_add_test(tests, each_parse_starts_afresh);
     tcase_add_test(tests, large_texts_are_parsed);
     tcase_add_test(tests, threads_parse_side_by_side);
-    tcase_add_test(tests, files_are_read_within_their_limit);
     return run_unit(suite);
 }
