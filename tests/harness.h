@@ -121,6 +121,8 @@ void tool_says(const struct relay_process *relay, const char *token, const char 
  * its answer has arrived. */
 void tool_soon_says(const struct relay_process *relay, const char *token, const char *tool, const char *args,
     const char *wanted);
+/* Sends a message (content is the inside of a JSON string) and returns its id; the caller frees. */
+char *tool_send(const struct relay_process *relay, const char *token, const char *to, const char *content);
 /* For one that has to fail as a tool, saying so. */
 void tool_fails(const struct relay_process *relay, const char *token, const char *tool, const char *args,
     const char *wanted);

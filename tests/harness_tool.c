@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../common/alloc.h"
 #include "harness.h"
 #include "harness_process.h"
 
@@ -15,6 +16,16 @@ char *tool_ok(const struct relay_process *relay, const char *token, const char *
     if (is_error)
         harness_fail("%s %s failed: %s", tool, args ? args : "", text);
     return text;
+}
+
+char *tool_send(const struct relay_process *relay, const char *token, const char *to, const char *content)
+{
+    char *args = xasprintf("{\"to\":\"%s\",\"content\":\"%s\"}", to, content);
+    char *text = tool_ok(relay, token, "send_message", args), *id = id_of_sent(text);
+
+    free(text);
+    free(args);
+    return id;
 }
 
 static void has(const char *text, const char *wanted)

@@ -6,39 +6,14 @@
 
 #include "../../common/alloc.h"
 #include "../../common/json.h"
-#include "../harness.h"
+#include "../../common/mcp.h"
+#include "../harness_pair.h"
 
 #define LEASE "0192f0c1-89ab-4cde-8123-456789abcdef"
 
 enum { SOON_MS = 5000 };
 
 static const char *const acks[] = {"X-Patchcord-Ack: 1", NULL};
-static struct relay_process *relay;
-static char *frontend, *backend;
-
-static void setup(void)
-{
-    relay = relay_start(NULL, NULL);
-    frontend = relay_token(relay, "frontend@myproject");
-    backend = relay_token(relay, "backend@myproject");
-}
-
-static void teardown(void)
-{
-    free(frontend);
-    free(backend);
-    harness_cleanup();
-}
-
-static char *send_text(const char *content)
-{
-    char *args = xasprintf("{\"to\":\"backend\",\"content\":\"%s\"}", content);
-    char *text = tool_ok(relay, frontend, "send_message", args), *id = id_of_sent(text);
-
-    free(text);
-    free(args);
-    return id;
-}
 
 /* A call of backend as one that acknowledges by itself makes it; meta: more keys, JSON text. */
 static struct json_object *acking_call(const char *tool, const char *meta)
@@ -72,15 +47,11 @@ static size_t offered_count(struct json_object *answer)
 
 static void api_ack(const char *body)
 {
-    char *url = xasprintf("%s/api/ack", relay->url), *bearer = xasprintf("Authorization: Bearer %s", backend);
-    const char *headers[] = {bearer, "Content-Type: application/json", NULL};
     struct http_reply reply;
 
-    http_call("POST", url, headers, body, &reply);
+    relay_call(relay, "POST", "/api/ack", backend, NULL, body, &reply);
     ck_assert_int_eq(reply.status, 200);
     http_reply_free(&reply);
-    free(bearer);
-    free(url);
 }
 
 /* What recall says of a message to its sender. */
@@ -108,7 +79,7 @@ static void becomes(const char *id, const char *wanted)
 
 START_TEST(the_relay_acknowledges_for_plain_clients)
 {
-    char *id = send_text("hello");
+    char *id = tool_send(relay, frontend, "backend", "hello");
 
     becomes(id, ", pending\n");
     tool_says(relay, backend, "inbox", "{}", "> hello\n");
@@ -119,7 +90,7 @@ END_TEST
 
 START_TEST(acking_callers_acknowledge_themselves)
 {
-    char *id = send_text("hello");
+    char *id = tool_send(relay, frontend, "backend", "hello");
     struct json_object *answer = acking_call("inbox", "\"patchcord/lease\":\"" LEASE "\"");
     bool timed_out = true;
 
@@ -152,7 +123,7 @@ END_TEST
 START_TEST(acks_count_with_a_failed_call)
 {
     static const char *const failing[] = {"nonsense", LEASE};
-    char *id = send_text("hello");
+    char *id = tool_send(relay, frontend, "backend", "hello");
     json_object_put(acking_call("inbox", "\"patchcord/lease\":\"" LEASE "\""));
 
     char *params = xasprintf("{\"name\":\"reply\",\"arguments\":{\"message_id\":\"%s\",\"defer\":true},\"_"
@@ -169,9 +140,31 @@ START_TEST(acks_count_with_a_failed_call)
 }
 END_TEST
 
+/* Whose ids nobody knows is passed over; what counts is how many there are. */
+static enum json_field answers_acks(size_t count, const char *key)
+{
+    struct buf meta = {0};
+    buf_puts(&meta, "\"patchcord/ack\":[");
+    for (size_t i = 0; i < count; i++)
+        buf_printf(&meta, "%s\"%s\"", i ? "," : "", LEASE);
+    buf_putc(&meta, ']');
+    struct json_object *answer = acking_call("inbox", buf_text(&meta)), *value;
+    enum json_field field = json_get_object(answer, key, &value);
+    json_object_put(answer);
+    buf_free(&meta);
+    return field;
+}
+
+START_TEST(a_call_brings_so_many_acks_and_no_more)
+{
+    ck_assert_int_eq(answers_acks(PATCHCORD_ACKS_MAX, "result"), JSON_FIELD_FOUND);
+    ck_assert_int_eq(answers_acks(PATCHCORD_ACKS_MAX + 1, "error"), JSON_FIELD_FOUND);
+}
+END_TEST
+
 START_TEST(a_release_brings_it_back)
 {
-    char *id = send_text("hello");
+    char *id = tool_send(relay, frontend, "backend", "hello");
     json_object_put(acking_call("inbox", "\"patchcord/lease\":\"" LEASE "\""));
 
     struct open_call *wait = call_begin(relay, backend, "tools/call",
@@ -187,7 +180,7 @@ END_TEST
 
 START_TEST(a_reply_is_an_ack)
 {
-    char *id = send_text("hello");
+    char *id = tool_send(relay, frontend, "backend", "hello");
     json_object_put(acking_call("inbox", "\"patchcord/lease\":\"" LEASE "\""));
     char *args = xasprintf("{\"message_id\":\"%s\",\"content\":\"hi\"}", id);
 
@@ -200,7 +193,7 @@ END_TEST
 
 START_TEST(a_peek_takes_nothing)
 {
-    char *id = send_text("hello");
+    char *id = tool_send(relay, frontend, "backend", "hello");
     struct json_object *answer = acking_call("inbox", "\"patchcord/peek\":true");
 
     ck_assert_ptr_nonnull(strstr(mcp_result_text(answer, NULL), "> hello\n"));
@@ -237,7 +230,7 @@ START_TEST(a_hang_up_after_the_result)
         struct open_call *wait =
             call_begin(relay, backend, "tools/call", "{\"name\":\"wait_for_message\"}", NULL);
         ck_assert(call_hears(wait, "text/event-stream", SOON_MS));
-        char *id = send_text("wake up");
+        char *id = tool_send(relay, frontend, "backend", "wake up");
         ck_assert(call_hears(wait, "\"isError\":false", SOON_MS));
         call_end(wait);
         becomes(id, ", read just now\n");
@@ -254,9 +247,9 @@ START_TEST(one_message_wakes_one_wait)
     struct open_call *second = call_begin(relay, backend, "tools/call", params, NULL);
     ck_assert(call_hears(second, "text/event-stream", SOON_MS));
 
-    free(send_text("for the first"));
+    free(tool_send(relay, frontend, "backend", "for the first"));
     ck_assert(call_hears(first, "> for the first", SOON_MS));
-    free(send_text("for the second"));
+    free(tool_send(relay, frontend, "backend", "for the second"));
     ck_assert(call_hears(second, "> for the second", SOON_MS));
     ck_assert_ptr_null(strstr(call_heard(second), "> for the first"));
     call_end(first);
@@ -272,7 +265,7 @@ START_TEST(a_peeking_wait_holds_up_nobody)
     static const char taking[] = "{\"name\":\"wait_for_message\",\"arguments\":{\"timeout_seconds\":60}}";
     struct open_call *peek = call_begin(relay, backend, "tools/call", peeking, NULL);
     ck_assert(relay_await_parked(relay, 1));
-    char *id = send_text("look");
+    char *id = tool_send(relay, frontend, "backend", "look");
     ck_assert(call_hears(peek, "> look", SOON_MS));
     becomes(id, ", pending\n");
     call_end(peek);
@@ -283,7 +276,7 @@ START_TEST(a_peeking_wait_holds_up_nobody)
     ck_assert(relay_await_parked(relay, 1));
     struct open_call *take = call_begin(relay, backend, "tools/call", taking, NULL);
     ck_assert(relay_await_parked(relay, 2));
-    id = send_text("take");
+    id = tool_send(relay, frontend, "backend", "take");
     ck_assert(call_hears(take, "> take", SOON_MS));
     becomes(id, ", read just now\n");
     free(id);
@@ -300,7 +293,7 @@ START_TEST(a_wait_that_was_left)
     ck_assert(call_hears(wait, "text/event-stream", SOON_MS));
     call_end(wait);
 
-    char *id = send_text("still there");
+    char *id = tool_send(relay, frontend, "backend", "still there");
     static const char once[] = "{\"timeout_seconds\":10}";
     char *text = tool_ok(relay, backend, "wait_for_message", once);
     ck_assert_ptr_nonnull(strstr(text, "> still there\n"));
@@ -386,7 +379,7 @@ END_TEST
 
 START_TEST(an_acknowledged_send_survives_the_kill)
 {
-    char *id = send_text("durable");
+    char *id = tool_send(relay, frontend, "backend", "durable");
 
     relay_kill(relay);
     relay_restart(relay, NULL);
@@ -398,7 +391,7 @@ END_TEST
 /* Offered and not acknowledged when the relay died: the lease outlives it, and so does the message. */
 START_TEST(an_offer_survives_the_kill)
 {
-    char *id = send_text("durable");
+    char *id = tool_send(relay, frontend, "backend", "durable");
     json_object_put(acking_call("inbox", "\"patchcord/lease\":\"" LEASE "\""));
 
     relay_kill(relay);
@@ -415,10 +408,11 @@ int main(void)
     TCase *tests = tcase_create("delivery");
 
     tcase_set_timeout(tests, 60);
-    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_checked_fixture(tests, pair_setup, pair_teardown);
     tcase_add_test(tests, the_relay_acknowledges_for_plain_clients);
     tcase_add_test(tests, acking_callers_acknowledge_themselves);
     tcase_add_loop_test(tests, acks_count_with_a_failed_call, 0, 2);
+    tcase_add_test(tests, a_call_brings_so_many_acks_and_no_more);
     tcase_add_test(tests, a_release_brings_it_back);
     tcase_add_test(tests, a_reply_is_an_ack);
     tcase_add_test(tests, a_peek_takes_nothing);

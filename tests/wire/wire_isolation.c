@@ -4,27 +4,22 @@
 #include <string.h>
 
 #include "../../common/alloc.h"
-#include "../harness.h"
+#include "../harness_pair.h"
 
 #define NO_ID "0192f0c1-89ab-7cde-8123-456789abcdef"
 
-static struct relay_process *relay;
-static char *frontend, *backend, *stranger; /* the last in another namespace, with the backend's name */
+static char *stranger; /* in another namespace, with the backend's name */
 
 static void setup(void)
 {
-    relay = relay_start(NULL, NULL);
-    frontend = relay_token(relay, "frontend@myproject");
-    backend = relay_token(relay, "backend@myproject");
+    pair_setup();
     stranger = relay_token(relay, "backend@yourproject");
 }
 
 static void teardown(void)
 {
-    free(frontend);
-    free(backend);
     free(stranger);
-    harness_cleanup();
+    pair_teardown();
 }
 
 static char *send_secret(void)

@@ -5,34 +5,7 @@
 
 #include "../../common/alloc.h"
 #include "../../common/json.h"
-#include "../harness.h"
-
-static struct relay_process *relay;
-static char *frontend, *backend;
-
-static void setup(void)
-{
-    relay = relay_start(NULL, NULL);
-    frontend = relay_token(relay, "frontend@myproject");
-    backend = relay_token(relay, "backend@myproject");
-}
-
-static void teardown(void)
-{
-    free(frontend);
-    free(backend);
-    harness_cleanup();
-}
-
-static char *send_text(const char *content)
-{
-    char *args = xasprintf("{\"to\":\"backend\",\"content\":\"%s\"}", content);
-    char *text = tool_ok(relay, frontend, "send_message", args), *id = id_of_sent(text);
-
-    free(text);
-    free(args);
-    return id;
-}
+#include "../harness_pair.h"
 
 /* How many messages a recall shows. */
 static size_t count_shown(const char *token, const char *args)
@@ -52,7 +25,7 @@ START_TEST(limits)
 
     for (int i = 0; i < SENT; i++) {
         char *content = xasprintf("number %d.", i);
-        free(send_text(content));
+        free(tool_send(relay, frontend, "backend", content));
         free(content);
     }
     ck_assert_uint_eq(count_shown(frontend, "{}"), 10);
@@ -68,8 +41,8 @@ END_TEST
 
 START_TEST(filters)
 {
-    free(send_text("The migration of Z\xc3\x9cRICH failed"));
-    free(send_text("lunch?"));
+    free(tool_send(relay, frontend, "backend", "The migration of Z\xc3\x9cRICH failed"));
+    free(tool_send(relay, frontend, "backend", "lunch?"));
     tool_says(relay, backend, "inbox", "{}", "> lunch?\n");
     tool_says(relay, backend, "send_message",
         "{\"to\":\"frontend\",\"content\":\"retry the migration\",\"thread\":\"db\"}", "Sent");
@@ -100,7 +73,7 @@ START_TEST(reading_on)
     for (size_t i = 0; i < CHARACTERS / 11; i++)
         for (size_t unit = 0; unit < LENGTH_OF(units); unit++)
             buf_puts(&content, units[unit]);
-    char *id = send_text(buf_text(&content));
+    char *id = tool_send(relay, frontend, "backend", buf_text(&content));
     long offset = 0;
     for (int parts = 0; offset >= 0; parts++) {
         ck_assert_int_lt(parts, 50);
@@ -131,7 +104,8 @@ END_TEST
 
 START_TEST(what_became_of_it)
 {
-    char *id = send_text("look"), *args = xasprintf("{\"message_id\":\"%s\"}", id);
+    char *id = tool_send(relay, frontend, "backend", "look"),
+         *args = xasprintf("{\"message_id\":\"%s\"}", id);
     char *reply = xasprintf("{\"message_id\":\"%s\",\"content\":\"seen\"}", id);
 
     tool_says(relay, frontend, "recall", args, "From frontend to backend (just now) [");
@@ -173,7 +147,7 @@ int main(void)
     TCase *tests = tcase_create("recall");
 
     tcase_set_timeout(tests, 60);
-    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_checked_fixture(tests, pair_setup, pair_teardown);
     tcase_add_test(tests, limits);
     tcase_add_test(tests, filters);
     tcase_add_test(tests, reading_on);

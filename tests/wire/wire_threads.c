@@ -5,25 +5,20 @@
 
 #include "../../common/alloc.h"
 #include "../../common/json.h"
-#include "../harness.h"
+#include "../harness_pair.h"
 
-static struct relay_process *relay;
-static char *frontend, *backend, *ops;
+static char *ops; /* the third agent's token */
 
 static void setup(void)
 {
-    relay = relay_start(NULL, NULL);
-    frontend = relay_token(relay, "frontend@myproject");
-    backend = relay_token(relay, "backend@myproject");
+    pair_setup();
     ops = relay_token(relay, "ops@myproject");
 }
 
 static void teardown(void)
 {
-    free(frontend);
-    free(backend);
     free(ops);
-    harness_cleanup();
+    pair_teardown();
 }
 
 /* The id of the thread of the newest message that recall finds there; the caller frees. */
