@@ -46,8 +46,8 @@ struct wait {
     char *key;        /* of parking.h; owned by the exchange (set with exchange_wait) */
     uint64_t ticket;  /* taken before the handler looked */
     int64_t until_ms; /* clock_mono_ms of WAKE_DEADLINE */
-    bool
-        exclusive; /* one notification wakes the oldest exclusive exchange of the key, and all that are not */
+    /* One notification wakes the oldest exclusive exchange of the key, and all that are not. */
+    bool exclusive;
 };
 
 struct exchange {
@@ -81,8 +81,8 @@ struct exchange {
 
     /* the handler's own */
     void *state;
-    void (*settle)(
-        struct exchange *ex, enum settlement how); /* on a worker, exactly once; NULL: nothing to do */
+    /* On a worker, exactly once, when the exchange is over: frees state. NULL: nothing to do. */
+    void (*settle)(struct exchange *ex, enum settlement how);
     bool confirm_delivery; /* settle waits until the socket's queue is empty or the client is gone */
 };
 

@@ -11,9 +11,9 @@
 /* Lives inside what waits. Zeroed: parked nowhere. */
 struct parked {
     TAILQ_ENTRY(parked) link;
-    uint64_t hash;  /* of the key */
-    bool exclusive; /* one notification wakes the oldest of these, and all others; these alone count as
-                       waiting */
+    uint64_t hash; /* of the key */
+    /* One notification wakes the oldest of these, and all others; these alone count as waiting. */
+    bool exclusive;
     bool linked;
     void *owner;
 };
@@ -25,4 +25,5 @@ MUST_CHECK bool parking_enter(struct parking *p, struct parked *who, const char 
 void parking_leave(struct parking *p, struct parked *who);
 /* Takes out who was notified since the last call and passes its owner to wake, which may park it again. */
 void parking_drain(struct parking *p, void (*wake)(void *owner));
+
 #endif

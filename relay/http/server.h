@@ -8,11 +8,10 @@
 #include "parking.h"
 
 enum {
-    HTTP_HEADER_TIMEOUT_MS =
-        10 * 1000, /* from the connection's (or the request's) first byte to the end of its header */
-    HTTP_BODY_TIMEOUT_MS =
-        14 *
-        1000, /* from the request line to the end of its body, longer by a second for each 16 KB received */
+    /* From the connection's (or the request's) first byte to the end of its header. */
+    HTTP_HEADER_TIMEOUT_MS = 10 * 1000,
+    /* From the request line to the end of its body, longer by a second for each 16 KB received. */
+    HTTP_BODY_TIMEOUT_MS = 14 * 1000,
     HTTP_IDLE_TIMEOUT_S = 75,           /* keep-alive */
     HTTP_CONNECTION_MEMORY = 16 * 1024, /* header block included: a longer one is 431 */
     HTTP_CONNECTIONS_MAX = 20000,

@@ -3,8 +3,8 @@
 #ifndef RELAY_STORE_SQLITE_WRITER_H
 #define RELAY_STORE_SQLITE_WRITER_H
 
+#include <bsd/sys/queue.h>
 #include <semaphore.h>
-#include <sys/queue.h>
 
 #include "sqlite_db.h"
 #include "sqlite_keeper.h"
@@ -14,11 +14,11 @@ struct write {
     /* Runs on the writer's thread. REFUSED and ABSENT keep what was changed before (acks, presence), FAULT
      * undoes it. */
     enum store_status (*run)(struct db *db, void *job);
-    void (*reset)(
-        void *job); /* empties what run put into the job's result, before it runs again; NULL: nothing */
+    /* Empties what run put into the job's result, before it runs again. NULL: nothing. */
+    void (*reset)(void *job);
     void *job;
-    bool is_durable; /* on disk before the answer; false for what a power loss may undo (offers, acks,
-                        presence) */
+    /* On disk before the answer; false for what a power loss may undo (offers, acks, presence). */
+    bool is_durable;
 
     /* the writer's own */
     enum store_status status;

@@ -326,8 +326,8 @@ void store_close(struct store *s);
 /* Applies migrations that are missing. *applied: how many. False: why has one line. */
 MUST_CHECK bool store_migrate(struct store *s, int *applied, struct buf *why);
 
-/* Latency of every operation, reported here when set (seconds are for metrics): called after each, any
- * thread. */
+/* Has observe called after every operation, on its caller's thread, with its name (static text), how long it
+ * took and how it ended. Call before other threads use the store. */
 void store_observe(
     struct store *s, void (*observe)(const char *operation, int64_t micros, enum store_status status));
 

@@ -17,8 +17,8 @@ struct tool_call {
     struct relay *relay;
     const struct identity *who;
     const struct client *client;
-    struct store_caller
-        caller; /* identity, acks and presence of this call; for the store through tool_caller */
+    /* Identity, acks and presence of this call; for the store through tool_caller. */
+    struct store_caller caller;
     bool caller_used;
     struct json_object *args;   /* checked by tool_spec_check; NULL once the call was parked */
     bool peek, queued;          /* _meta: show without taking; comes from an outbox */
@@ -38,8 +38,8 @@ struct tool_call {
     struct json_object *offer;      /* for _meta[PATCHCORD_META_OFFER]; owned; NULL: none */
     char (*offered)[UUID_SIZE];     /* what was leased to lease: to be acknowledged or released; owned */
     size_t offered_count;
-    int retry_after_s; /* > 0: not done because the relay is ending or its store failed: callers that ack get
-                          503 */
+    /* > 0: not done because the relay is ending or its store failed: callers that ack get 503. */
+    int retry_after_s;
 };
 
 typedef enum verdict tool_fn(struct tool_call *call);
