@@ -154,7 +154,8 @@ static void read_status(const char *url, struct relay_reply *reply)
     }
 }
 
-/* A connection that ends amid the headers looks like an answer without a body: what was asked may have been done. */
+/* A connection that ends amid the headers looks like an answer without a body: what was asked may have been
+ * done. */
 static void read_cut(const char *url, struct relay_reply *reply)
 {
     reply->outcome = RELAY_UNCERTAIN;

@@ -76,8 +76,8 @@ static void apply(struct exchange *ex, const struct identity *who, const struct 
     const struct store_caller caller = {.namespace_id = who->namespace_id, .agent = who->agent};
     const char *lease = *ack->lease ? ack->lease : NULL;
     int64_t released = 0;
-    if (store_ack(relay->store, &caller, lease, ack->id_list, ack->count, ack->release ? RELEASE_UNSHOWN : RELEASE_NONE, &released) !=
-        STORE_DONE) {
+    if (store_ack(relay->store, &caller, lease, ack->id_list, ack->count,
+            ack->release ? RELEASE_UNSHOWN : RELEASE_NONE, &released) != STORE_DONE) {
         json_body_store_failed(ex, 503);
         return;
     }
