@@ -9,6 +9,7 @@
 
 #include "../../common/alloc.h"
 #include "../../common/clock.h"
+#include "../../common/secret.h"
 #include "loop.h"
 
 static void request_deadline(void *owner);
@@ -77,6 +78,14 @@ static void fields_free(struct http_field *fields, size_t count)
     free(fields);
 }
 
+/* One block with its texts, a credential among them. */
+static void headers_free(struct http_field *headers, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        secret_wipe(headers[i].value, strlen(headers[i].value));
+    free(headers);
+}
+
 void request_release(struct request *r)
 {
     struct exchange *ex = &r->ex;
@@ -86,7 +95,7 @@ void request_release(struct request *r)
     TAILQ_REMOVE(&s->requests, r, link);
     free(ex->method);
     free(ex->path);
-    free(ex->headers); /* one block with its texts */
+    headers_free(ex->headers, ex->headers_count);
     fields_free(ex->query, ex->query_count);
     fields_free(ex->answer_headers, ex->answer_headers_count);
     buf_wipe(&ex->body);
