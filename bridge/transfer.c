@@ -274,7 +274,7 @@ static int read_retry_after(CURL *easy)
     curl_off_t seconds = 0;
     if (curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &seconds) != CURLE_OK || seconds <= 0)
         return -1;
-    return seconds > INT_MAX ? INT_MAX : (int)seconds;
+    return seconds > TRANSFER_RETRY_AFTER_MAX_S ? TRANSFER_RETRY_AFTER_MAX_S : (int)seconds;
 }
 
 /* That nobody vouches for a certificate is said apart from one that is for another host. */

@@ -32,13 +32,15 @@ struct transfer_result {
     enum transfer_fault fault;
     const char *reason; /* of a fault: a clause for people */
     int status;
-    int retry_after_s; /* -1: not given */
+    int retry_after_s; /* at most TRANSFER_RETRY_AFTER_MAX_S; -1: not given */
     const char *body;
     size_t body_len;
 };
 typedef void transfer_done_fn(void *arg, const struct transfer_result *result);
 
 enum { TRANSFER_CONNECT_MS = 5000, TRANSFER_ANSWER_MAX = 64 * 1024 * 1024 };
+/* Whoever names a longer time is asked again after that; its milliseconds fit an int. */
+enum { TRANSFER_RETRY_AFTER_MAX_S = 6 * 3600 };
 
 /* Everything is borrowed for the call alone, but for body. */
 struct transfer_request {

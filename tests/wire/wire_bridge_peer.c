@@ -205,6 +205,8 @@ START_TEST(refusals_are_tool_errors_that_say_what_to_do)
         {200, NULL, "not MCP", 1, "send_message"},
         {429, "Retry-After: 77\r\n", "Nothing was sent; call again in 77 s.", 1, "recall"},
         {503, "Retry-After: 77\r\n", "Nothing was sent; call again in 77 s.", 3, "recall"},
+        {429, "Retry-After: 21600\r\n", "call again in 21600 s.", 1, "recall"},
+        {429, "Retry-After: 99999999999\r\n", "call again in 21600 s.", 1, "recall"},
         {503, NULL, "Nothing was sent; try again later", 3, "recall"},
         {502, NULL, "could not reach it (502). Try again.", 3, "recall"},
     };
