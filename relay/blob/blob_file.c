@@ -228,16 +228,17 @@ static enum blob_status upload_publish(struct file_upload *u)
     const int64_t charge = file_quota_charge(u->info.size);
     enum blob_status status = BLOB_DONE;
 
-    if (!file_quota_apply(f->quota, part, charge, publish, &moving)) {
+    if (!file_quota_apply(f->quota, part, charge, u->claimed, publish, &moving)) {
         status = errno == EEXIST ? BLOB_EXISTS : fault("rename", place);
     } else {
+        u->claimed = 0; /* it is stored now */
         (void)close(u->fd);
         u->fd = -1; /* there is nothing left to remove */
         if (!sync_folders(f, place)) {
             status = fault("synchronise", place);
             free(place);
             place = place_of(f, &u->info.path);
-            if (!file_quota_apply(f->quota, part, -charge, retract, place))
+            if (!file_quota_apply(f->quota, part, -charge, 0, retract, place))
                 status = fault("remove", place);
         }
     }
@@ -427,7 +428,7 @@ static enum blob_status remove_file(struct file_store *f, const struct blob_path
 {
     char *place = place_of(f, path);
     enum blob_status status = BLOB_DONE;
-    if (!file_quota_apply(f->quota, path->namespace_part, -file_quota_charge(content_bytes(file_bytes)),
+    if (!file_quota_apply(f->quota, path->namespace_part, -file_quota_charge(content_bytes(file_bytes)), 0,
             unlink_file, place))
         status = errno == ENOENT || errno == ENOTDIR ? BLOB_ABSENT : fault("remove", place);
     free(place);

@@ -111,14 +111,16 @@ void file_quota_release(struct file_quota *q, const char *namespace_part, int64_
     pthread_mutex_unlock(&q->lock);
 }
 
-bool file_quota_apply(
-    struct file_quota *q, const char *namespace_part, int64_t stored, bool (*act)(void *arg), void *arg)
+bool file_quota_apply(struct file_quota *q, const char *namespace_part, int64_t stored, int64_t released,
+    bool (*act)(void *arg), void *arg)
 {
     pthread_mutex_lock(&q->lock);
     struct account *account = account_of(q, namespace_part);
     const bool done = act(arg);
     if (done && account->measured_ms != 0) /* else the first measurement sees it */
         account->stored += stored;
+    if (done)
+        account->claimed -= released;
     pthread_mutex_unlock(&q->lock);
     return done;
 }

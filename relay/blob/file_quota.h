@@ -28,10 +28,11 @@ enum quota_claim { QUOTA_CLAIMED, QUOTA_FULL, QUOTA_UNKNOWN };
 /* Sets so many bytes more aside for an upload. */
 MUST_CHECK enum quota_claim file_quota_claim(struct file_quota *q, const char *namespace_part, int64_t bytes);
 void file_quota_release(struct file_quota *q, const char *namespace_part, int64_t bytes);
-/* Runs act, which makes a file appear or go, while nothing is measured; where it returns true, stored changes
- * by so many bytes. Returns what act did. */
-MUST_CHECK bool file_quota_apply(
-    struct file_quota *q, const char *namespace_part, int64_t stored, bool (*act)(void *arg), void *arg);
+/* Runs act, which makes a file appear or go, while nothing is measured; where it returns true, what is stored
+ * changes by so many bytes, and what is set aside becomes less by so many: an upload that is published is not
+ * counted twice. Returns what act did. */
+MUST_CHECK bool file_quota_apply(struct file_quota *q, const char *namespace_part, int64_t stored,
+    int64_t released, bool (*act)(void *arg), void *arg);
 /* Stored and set aside. False where that cannot be told. */
 MUST_CHECK bool file_quota_used(struct file_quota *q, const char *namespace_part, int64_t *bytes);
 

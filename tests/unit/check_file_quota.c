@@ -1,0 +1,102 @@
+/* What a namespace has stored and is storing, at its limit. */
+#include <check.h>
+
+#include "../../relay/blob/file_quota.h"
+#include "unit.h"
+
+enum { FILES = 2, LIMIT = FILES * FILE_QUOTA_LEAST };
+
+static int64_t on_disk;
+static struct file_quota *quota;
+
+static bool measure(void *arg, const char *namespace_part, int64_t *bytes)
+{
+    (void)arg, (void)namespace_part;
+    *bytes = on_disk;
+    return true;
+}
+
+static bool act(void *done)
+{
+    return *(bool *)done;
+}
+
+static void setup(void)
+{
+    on_disk = 0;
+    quota = file_quota_new(LIMIT, measure, NULL);
+}
+
+static void teardown(void)
+{
+    file_quota_free(quota);
+}
+
+static int64_t used(void)
+{
+    int64_t bytes = -1;
+    ck_assert(file_quota_used(quota, "ns", &bytes));
+    return bytes;
+}
+
+static enum quota_claim claim(int64_t bytes)
+{
+    return file_quota_claim(quota, "ns", bytes);
+}
+
+START_TEST(it_is_full_at_its_limit)
+{
+    ck_assert_int_eq(claim(LIMIT - 1), QUOTA_CLAIMED);
+    ck_assert_int_eq(claim(2), QUOTA_FULL);
+    ck_assert_int_eq(claim(1), QUOTA_CLAIMED);
+    ck_assert_int_eq(claim(1), QUOTA_FULL);
+    ck_assert_int_eq(file_quota_claim(quota, "other", LIMIT), QUOTA_CLAIMED);
+    file_quota_release(quota, "ns", 1);
+    ck_assert_int_eq(claim(1), QUOTA_CLAIMED);
+}
+END_TEST
+
+START_TEST(an_upload_that_is_published_counts_once)
+{
+    bool done = true;
+    for (int i = 0; i < FILES; i++) {
+        ck_assert_int_eq(claim(FILE_QUOTA_LEAST), QUOTA_CLAIMED);
+        ck_assert(file_quota_apply(quota, "ns", FILE_QUOTA_LEAST, FILE_QUOTA_LEAST, act, &done));
+        ck_assert_int_eq(used(), (i + 1) * FILE_QUOTA_LEAST);
+    }
+    ck_assert_int_eq(claim(1), QUOTA_FULL);
+    ck_assert(file_quota_apply(quota, "ns", -FILE_QUOTA_LEAST, 0, act, &done));
+    ck_assert_int_eq(used(), LIMIT - FILE_QUOTA_LEAST);
+}
+END_TEST
+
+START_TEST(what_could_not_be_published_stays_set_aside)
+{
+    bool done = false;
+    ck_assert_int_eq(claim(FILE_QUOTA_LEAST), QUOTA_CLAIMED);
+    ck_assert(!file_quota_apply(quota, "ns", FILE_QUOTA_LEAST, FILE_QUOTA_LEAST, act, &done));
+    ck_assert_int_eq(used(), FILE_QUOTA_LEAST);
+    file_quota_release(quota, "ns", FILE_QUOTA_LEAST);
+    ck_assert_int_eq(used(), 0);
+}
+END_TEST
+
+START_TEST(what_was_there_before_counts)
+{
+    on_disk = LIMIT - 1;
+    ck_assert_int_eq(claim(2), QUOTA_FULL);
+    ck_assert_int_eq(claim(1), QUOTA_CLAIMED);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tests;
+    Suite *suite = unit_suite("file_quota", &tests);
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_test(tests, it_is_full_at_its_limit);
+    tcase_add_test(tests, an_upload_that_is_published_counts_once);
+    tcase_add_test(tests, what_could_not_be_published_stays_set_aside);
+    tcase_add_test(tests, what_was_there_before_counts);
+    return run_unit(suite);
+}
