@@ -148,7 +148,7 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(RELAY_LIB) $(BRIDGE_LIB) $(
 RUN = PATCHCORD_BUILD=$(BUILD) SAN=$(SAN) tests/run -j $(JOBS)
 
 # The slow starters come first, so that the quick ones fill the gaps beside them.
-test: all $(BUILD)/.test-deps $(BUILD)/tests/demo/demo $(UNIT_TESTS) $(WIRE_TESTS) $(TORTURE) $(if $(SAN),,fuzz-build) ## all tests but the slow ones; ends with `N passed, N failed`
+test: all $(BUILD)/.test-deps $(BUILD)/tests/demo/demo $(UNIT_TESTS) $(WIRE_TESTS) $(TORTURE) $(if $(SAN),,$(BENCHES) fuzz-build) ## all tests but the slow ones; ends with `N passed, N failed`
 	@$(if $(SAN),,tests/clients/setup.sh $(BUILD)/clients)
 	@$(RUN) $(if $(SAN),,$(CLIENTS)) $(TORTURE) $(WIRE_TESTS) $(if $(SAN),,tests/check_fuzz.sh $(SCRIPTS)) $(BUILD)/tests/demo/demo $(UNIT_TESTS)
 test-slow: all $(BUILD)/.test-deps $(WIRE_TESTS) $(BUILD)/tests/demo/demo ## a wait of 3 minutes through nginx, a minute of chaos, valgrind, the container's stages

@@ -289,9 +289,9 @@ static const char *find_fault(struct request *r, const char *method, const char 
     const char *fault = framing_check(r->ex.headers, r->ex.headers_count, body_len);
     if (!fault && header_has_gap(r->connection->mhd, method, version))
         fault = "The header is malformed.";
+    /* Programs on the way may not have read it (RFC 9112, 6.1). */
     if (!fault && *body_len == FRAMING_CHUNKED && strcmp(version, MHD_HTTP_VERSION_1_0) == 0)
-        fault = "Transfer-Encoding needs HTTP/1.1."; /* programs on the way may not have read it (RFC
-                                                        9112, 6.1) */
+        fault = "Transfer-Encoding needs HTTP/1.1.";
     if (!fault && r->is_bad)
         fault = "The request target is malformed.";
     return fault;

@@ -51,10 +51,10 @@ static enum verdict handle_parked(struct exchange *ex)
 }
 
 static const struct route routes[] = {
-    {"GET", "/hello", "hello", 0, handle_hello},
-    {"GET", "/wait", "wait", 0, handle_wait},
-    {"GET", "/wake", "wake", 0, handle_wake},
-    {"GET", "/parked", "parked", 0, handle_parked},
+    {"GET", "/hello", "hello", 0, handle_hello, NULL},
+    {"GET", "/wait", "wait", 0, handle_wait, NULL},
+    {"GET", "/wake", "wake", 0, handle_wake, NULL},
+    {"GET", "/parked", "parked", 0, handle_parked, NULL},
     {0},
 };
 
