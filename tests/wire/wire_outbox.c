@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -732,6 +733,24 @@ static void script_refuses_later(const struct peer_request *request, struct peer
         answer->status = 401;
 }
 
+static bool is_unlocked(void *arg)
+{
+    int fd = open(arg, O_RDWR | O_CLOEXEC);
+    bool unlocked = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
+    if (fd >= 0)
+        close(fd);
+    return unlocked;
+}
+
+/* The bridge has heard what it asked the relay for. */
+static void await_unlocked(void)
+{
+    char *at = box("token,"), *lock = xasprintf("%s/lock", at);
+    ck_assert(poll_until(is_unlocked, lock, SOON_MS));
+    free(lock);
+    free(at);
+}
+
 /* "Queued" would be a promise that nobody keeps. */
 START_TEST(a_refused_token_queues_nothing_more)
 {
@@ -739,6 +758,7 @@ START_TEST(a_refused_token_queues_nothing_more)
     struct bridge_process *front = bridge_of("pc_one");
     expect_said(front, "sink", "x", "Queued for sink [");
     peer_await(peer, "/api/inbox?count_only=1", 1);
+    await_unlocked();
     expect(front, "send_message", "{\"to\":\"sink\",\"content\":\"y\"}", true, "does not accept this token");
     expect(front, "send_message", "{\"to\":\"sink\",\"content\":\"y\"}", true, "1 queued message waits");
     bridge_kill(front);
