@@ -15,7 +15,7 @@ enum {
     BATCH_MAX = 256,             /* operations in one transaction */
     WATCH_INTERVAL_MS = 500,     /* how often changes by others are looked for */
     CLOCK_JUMP_MS = 1000,        /* less is a clock that is being put right */
-    WAL_CHECKPOINT_PAGES = 1000, /* 4 MB more: worth a checkpoint by the keeper */
+    WAL_CHECKPOINT_PAGES = 4000, /* 16 MB more: worth a checkpoint; its flushes delay sends */
     WAL_LARGE_PAGES = 8000,      /* 32 MB: the writer copies the rest itself, so that the log begins anew */
     WAL_SMALL_PAGES = 64,        /* never more often than that */
     WAL_SHARE_OF_FREE = 8,       /* the log takes an eighth of the disk's free space at most */
