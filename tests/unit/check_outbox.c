@@ -820,6 +820,7 @@ START_TEST(news_that_are_not_ours_are_passed_over)
         outbox_news_add(&news, notes[i], strlen(notes[i]));
     ck_assert(!outbox_news_end(&news, &line));
     ck_assert_uint_eq(line.len, 0);
+    buf_free(&line);
 }
 END_TEST
 
