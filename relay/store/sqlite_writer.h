@@ -1,5 +1,5 @@
-/* sqlite_writer.h: the one thread that writes. It takes all operations that wait into one transaction, each
- * in a savepoint of its own, and answers them after the commit. */
+/* sqlite_writer.h: the one thread that writes. It takes all operations that wait into one transaction
+ * and answers them after the commit; where one fails, the batch is undone and each is run alone. */
 #ifndef RELAY_STORE_SQLITE_WRITER_H
 #define RELAY_STORE_SQLITE_WRITER_H
 
