@@ -424,11 +424,6 @@ struct relay_call *relay_link_call(struct relay_link *link, const char *tool, st
     return call;
 }
 
-bool relay_call_changes(const struct relay_call *call)
-{
-    return call->rule->changes;
-}
-
 void relay_call_cancel(struct relay_call *call)
 {
     struct relay_link *link = call->owner;

@@ -33,8 +33,6 @@ struct relay_call *relay_link_call(struct relay_link *link, const char *tool, st
 /* Gives a call up: done is never called. What it may have been offered is released. A send that is on its way
  * is left to finish unobserved. */
 void relay_call_cancel(struct relay_call *call);
-/* True for a call that changes what is stored at the relay (it is left to finish when the client goes). */
-bool relay_call_changes(const struct relay_call *call);
 /* Sends or other changes on their way, observed or not. */
 size_t relay_link_changes(const struct relay_link *link);
 
