@@ -59,4 +59,13 @@ struct credential_query {
 const struct credential *credentials_choose(
     const struct credentials *c, const struct credential_query *query, struct buf *why);
 
+/* Adds the entry to the file, in place of the one for the same agent, origin, folder and client; under a
+ * lock, whole or not at all, flushed, 0600 in a folder 0700. The file is made where it is missing; one that
+ * credentials_load refuses is left alone. False: why has one line. */
+MUST_CHECK bool credentials_put(const char *path, const struct credential *entry, struct buf *why);
+/* Takes out the entries of that folder and client (NULL: of every client). *count: how many. False: why has
+ * one line, nothing was changed. */
+MUST_CHECK bool credentials_remove(
+    const char *path, const char *folder, const char *client, size_t *count, struct buf *why);
+
 #endif

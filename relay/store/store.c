@@ -84,6 +84,10 @@ void store_tokens_free(struct store_tokens *tokens)
         free(tokens->items[i].namespace_id);
         free(tokens->items[i].agent);
         free(tokens->items[i].label);
+        free(tokens->items[i].audience);
+        for (size_t k = 0; k < tokens->items[i].also_count; k++)
+            free(tokens->items[i].also[k]);
+        free(tokens->items[i].also);
     }
     free(tokens->items);
     *tokens = (struct store_tokens){0};

@@ -37,6 +37,12 @@ enum store_refusal {
     REFUSAL_ID_TAKEN,          /* the message id belongs to another send */
     REFUSAL_ALREADY_OFFERED,   /* unsend: the recipient has seen it */
     REFUSAL_EXISTS,            /* token add: that token is there already */
+    REFUSAL_AMBIGUOUS,         /* send: a bare name that several of the caller's namespaces have: names */
+    REFUSAL_TOO_MANY,          /* as many as are allowed are there already */
+    REFUSAL_USED,              /* what is used once was used before */
+    REFUSAL_PENDING,           /* nobody has decided yet */
+    REFUSAL_SLOW_DOWN,         /* asked again too soon */
+    REFUSAL_DENIED,            /* a person said no */
 };
 
 enum { QUEUE_MAX_MESSAGES = 1000, QUEUE_MAX_BYTES = 10 * 1000 * 1000 };
@@ -93,6 +99,10 @@ struct store_presence {
 /* Who calls, and what rides along in the same transaction, applied first. */
 struct store_caller {
     const char *namespace_id, *agent;
+    /* Further namespaces in which the caller is the same agent (an OAuth grant's): what is sent to that name
+     * there is the caller's too, and it may write to whoever is there. */
+    const char *const *also;
+    size_t also_count;
     const char *const *acks; /* ids of messages that arrived; unknown ones are passed over */
     size_t acks_count;
     const struct store_presence *presence; /* NULL: was written a moment ago */
@@ -125,8 +135,9 @@ struct store_send_result {
     struct store_sent *sent; /* one for each recipient, in the order given */
     size_t sent_count;
     bool repeat;      /* the same send was stored before: this is the first result again */
-    char *refused_to; /* UNKNOWN_RECIPIENT, QUEUE_FULL: which recipient */
-    char **names;     /* UNKNOWN_RECIPIENT, by name */
+    char *refused_to; /* UNKNOWN_RECIPIENT, AMBIGUOUS, QUEUE_FULL: which recipient */
+    char **names;     /* UNKNOWN_RECIPIENT, AMBIGUOUS: agents, by name; as agent@namespace where the caller
+                         has several namespaces */
     size_t names_count;
     struct store_messages unread; /* INBOX_GATE: the oldest, at most GATE_PREVIEW_MAX */
     int64_t unread_total;
@@ -241,6 +252,11 @@ struct store_token {
     char *namespace_id, *agent, *label; /* label may be NULL */
     bool active;
     int64_t created_ms, expires_ms, last_used_ms; /* 0: never */
+    /* Access tokens of OAuth grants only, which store_token_find alone knows (store_oauth.h): */
+    char **also; /* further namespaces of the agent */
+    size_t also_count;
+    char grant_id[UUID_SIZE]; /* "": a bearer token */
+    char *audience;           /* the resource that it is for; NULL: a bearer token */
 };
 struct store_tokens {
     struct store_token *items;
@@ -248,7 +264,8 @@ struct store_tokens {
 };
 void store_tokens_free(struct store_tokens *tokens);
 
-/* The active, unexpired token of that hash; ABSENT otherwise. Frees with store_tokens_free (one item). */
+/* The active, unexpired bearer or access token of that hash; ABSENT otherwise. Frees with store_tokens_free
+ * (one item). */
 MUST_CHECK enum store_status store_token_find(
     struct store *s, const char hash[static SHA256_HEX_SIZE], struct store_tokens *result);
 MUST_CHECK enum store_status store_token_add(
@@ -317,6 +334,9 @@ struct store_options {
      * again. May be NULL. */
     void (*changed)(void *arg);
     void *changed_arg;
+    /* Called on a thread of the store's own where another relay stored something for that agent: wake its
+     * waits. May be NULL. */
+    void (*arrived)(void *arg, const char *namespace_id, const char *agent); /* with changed_arg */
 };
 
 /* NULL: why has one line that says what is wrong and what to do. */
