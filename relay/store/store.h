@@ -322,8 +322,9 @@ MUST_CHECK bool store_backup(struct store *s, const char *folder, struct buf *wh
 /* ---- life ---- */
 
 enum store_role {
-    STORE_ROLE_RELAY, /* serves: takes the single-relay lock, migrates */
-    STORE_ROLE_ADMIN, /* a command beside a serving relay: migrates only where no relay serves */
+    STORE_ROLE_RELAY,   /* serves: takes the single-relay lock, migrates */
+    STORE_ROLE_ADMIN,   /* a command beside a serving relay: migrates only where no relay serves */
+    STORE_ROLE_MIGRATE, /* as ADMIN, for store_migrate: opens also what has no schema yet, or an older one */
 };
 
 struct store_options {
