@@ -287,6 +287,21 @@ const struct identity *authenticate(
     return who;
 }
 
+bool authenticator_knows(struct authenticator *a, const struct exchange *ex)
+{
+    const char *token = read_bearer(ex);
+    if (!token || strlen(token) > TOKEN_MAX_LEN)
+        return false;
+    char hash[SHA256_HEX_SIZE];
+    secret_sha256_hex(token, strlen(token), hash);
+    const struct identity *who = NULL;
+    pthread_mutex_lock(&a->lock);
+    const enum identity_answer answer = identity_cache_get(&a->cache, hash, clock_mono_ms(), &who);
+    pthread_mutex_unlock(&a->lock);
+    identity_release(who);
+    return answer == IDENTITY_KNOWN;
+}
+
 enum operator_access authenticate_operator(struct authenticator *a, struct exchange *ex, const char *secret)
 {
     const char *token = read_bearer(ex);

@@ -73,6 +73,10 @@ enum operator_access authenticate_operator(
  */
 bool authenticator_check_origin(const struct authenticator *a, struct exchange *ex) MUST_CHECK;
 
+/* Whether the request's credential was seen to be good a moment ago. Does not ask the store, so it does not
+ * block, and is no proof either way: who is let in is decided by authenticate. */
+bool authenticator_knows(struct authenticator *a, const struct exchange *ex);
+
 /* False where the credential has been revoked or has run out meanwhile: asked by what was parked, when it
  * wakes. */
 bool identity_is_current(struct authenticator *a, const struct identity *who);

@@ -73,6 +73,12 @@ static void answered(void *app, const struct exchange *ex, int64_t micros)
         LOG_INT("status", ex->status), LOG_INT("micros", micros), LOG_STR("peer", ex->peer), LOG_END);
 }
 
+static bool knows(void *app, const struct exchange *ex)
+{
+    const struct relay *relay = app;
+    return authenticator_knows(relay->auth, ex);
+}
+
 static void stopping(void *app)
 {
     const struct relay *relay = app;
@@ -126,6 +132,7 @@ static bool open_server(struct serving *s, struct buf *why)
         .app = &s->relay,
         .version = PATCHCORD_VERSION,
         .answered = answered,
+        .knows = knows,
         .reload = reloaded,
         .stopping = stopping,
     };

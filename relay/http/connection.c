@@ -317,21 +317,27 @@ static void refuse_length(struct exchange *ex)
 
 static const char no_room[] = "Too many requests are being received; try again.";
 
-/* Nobody is known yet while a body comes, so that one address must not have all the room there is. */
+/* Who called has not been settled yet while a body comes. So strangers cannot have all the room there is, and
+ * no address of theirs what the others have. */
 static bool has_room(const struct request *r, size_t more)
 {
     const struct http_server *s = r->server;
-    const size_t share = s->limits.bodies_max / HTTP_BODIES_SHARE;
+    const size_t all = s->limits.bodies_max, share = all / HTTP_BODIES_SHARE;
     if (s->body_bytes + more <= share)
         return true;
-    size_t of_peer = more;
+    size_t of_strangers = more, of_peer = more;
     const struct request *other;
     TAILQ_FOREACH(other, &s->requests, link)
     {
-        if (other->body_counted > 0 && strcmp(other->ex.peer, r->ex.peer) == 0)
+        if (other->body_counted == 0 || other->is_known)
+            continue;
+        of_strangers += other->body_counted;
+        if (strcmp(other->ex.peer, r->ex.peer) == 0)
             of_peer += other->body_counted;
     }
-    return of_peer <= share && s->body_bytes + more <= s->limits.bodies_max;
+    if (!r->is_known && (of_peer > share || of_strangers > all / HTTP_BODIES_STRANGERS))
+        return false;
+    return s->body_bytes + more <= all;
 }
 
 /* False, and answered, for what no handler is to see. */
@@ -342,6 +348,7 @@ static bool admit(struct request *r, int64_t body_len)
     struct buf allow = {0};
     bool wanted = true;
     ex->body_announced = body_len == FRAMING_CHUNKED ? -1 : body_len;
+    r->is_known = body_len != 0 && s->options.knows && s->options.knows(s->options.app, ex);
     ex->route = route_find(s->options.routes, ex->method, ex->path, &allow);
     if (!ex->route) {
         refuse_route(ex, &allow);

@@ -67,6 +67,7 @@ struct request {
     bool begun;      /* its header was complete */
     bool is_bad;     /* the target could not be read */
     bool is_refused; /* answered without a handler */
+    bool is_known;   /* its caller, by the credential; only asked where there is a body */
     int64_t began_us;
     size_t body_counted; /* of server->body_bytes */
     size_t received;     /* of the body so far */

@@ -16,7 +16,8 @@ enum {
     HTTP_CONNECTION_MEMORY = 16 * 1024, /* header block included: a longer one is 431 */
     HTTP_CONNECTIONS_MAX = 20000,
     HTTP_BODIES_MAX = 256 * 1024 * 1024, /* all bodies in memory together; beyond that 503 */
-    HTTP_BODIES_SHARE = 4,               /* one address has at most this part of them: a quarter */
+    HTTP_BODIES_SHARE = 4,               /* of strangers an address has at most a quarter of them, */
+    HTTP_BODIES_STRANGERS = 2,           /* and all strangers together half */
     HTTP_DRAIN_MS = 10 * 1000,           /* how long a confirmed delivery may take */
 };
 
@@ -39,6 +40,9 @@ struct http_server_options {
     /* Called on the loop thread when an exchange has its answer (also those that never reached a handler:
      * route may be NULL): metrics and access log. */
     void (*answered)(void *app, const struct exchange *ex, int64_t micros);
+    /* Whether the caller of a request, of which the header is there, is known by its credential: bodies of
+     * those who are not have less room. On the loop thread, so it must not block. NULL: nobody is. */
+    bool (*knows)(void *app, const struct exchange *ex);
     /* Called on the loop thread for SIGHUP, after the certificate was read again. */
     void (*reload)(void *app);
     /* Called on the loop thread when serving ends: handlers at work are to come to their end. May be NULL. */

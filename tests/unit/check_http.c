@@ -400,11 +400,13 @@ START_TEST(idle_connections)
 }
 END_TEST
 
+#define KNOWN "X-Known: 1\r\n"
+
 /* A body of that size from 127.0.0.<host>, but for its last byte. */
-static int hold(unsigned host, const char *bytes, size_t len)
+static int hold(unsigned host, const char *header, const char *bytes, size_t len)
 {
     int fd = rig_connect_from(host);
-    char *head = xasprintf("PUT /echo HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n", len);
+    char *head = xasprintf("PUT /echo HTTP/1.1\r\nHost: x\r\n%sContent-Length: %zu\r\n\r\n", header, len);
     rig_send(fd, head);
     for (size_t sent = 0; sent < len - 1;) {
         ssize_t now = send(fd, bytes + sent, len - 1 - sent, MSG_NOSIGNAL);
@@ -422,30 +424,53 @@ static int ask_from(unsigned host, const char *text)
     return status;
 }
 
-/* All bodies that are being received share one limit, and each address has its part of it. */
+static void let_go(int fd)
+{
+    rig_send(fd, "f");
+    ck_assert_int_eq(rig_answer(fd, NULL, NULL), 200);
+    close(fd);
+}
+
+/* The holders' last bytes may still be on their way. */
+static void expect_busy(const char *request, struct buf *answer)
+{
+    int64_t until = clock_mono_ms() + 5000;
+    int status;
+    do {
+        buf_reset(answer);
+        status = rig_once(request, strlen(request), answer);
+    } while (status != 503 && clock_mono_ms() < until);
+    ck_assert_int_eq(status, 503);
+    ck_assert_ptr_nonnull(strstr(buf_text(answer), "Retry-After: "));
+}
+
+/* All bodies that are being received share one limit. Strangers have half of it, and each address of theirs a
+ * part of that; who is known has what is left. */
 START_TEST(bodies_have_a_limit_together)
 {
-    enum { HOLDERS = HTTP_BODIES_SHARE, FULL = RIG_BODIES_BYTES / HTTP_BODIES_SHARE, FIRST_HOST = 2 };
-    int fds[HOLDERS];
+    enum { FULL = RIG_BODIES_BYTES / HTTP_BODIES_SHARE, FIRST_HOST = 2 };
+    enum { HOLDERS = HTTP_BODIES_SHARE / HTTP_BODIES_STRANGERS, KNOWN_HOLDERS = HTTP_BODIES_SHARE - HOLDERS };
+    int fds[HOLDERS], known_fds[KNOWN_HOLDERS];
     char *bytes = xmalloc(FULL);
     memset(bytes, 'f', FULL);
     for (unsigned i = 0; i < HOLDERS; i++)
-        fds[i] = hold(FIRST_HOST + i, bytes, FULL);
+        fds[i] = hold(FIRST_HOST + i, "", bytes, FULL);
     struct buf answer = {0};
     static const char sized[] = "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\n";
+    static const char sized_known[] =
+        "POST /echo HTTP/1.1\r\nHost: x\r\n" KNOWN "Content-Length: 900\r\n\r\n";
     static const char sized_whole[] = "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nok";
     static const char chunked[] = "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
-    /* The holders' last bytes may still be on their way. */
-    int64_t until = clock_mono_ms() + 5000;
-    int status;
-    while ((status = rig_once(sized, sizeof sized - 1, &answer)) != 503 && clock_mono_ms() < until)
-        buf_reset(&answer);
-    ck_assert_int_eq(status, 503);
-    ck_assert_ptr_nonnull(strstr(buf_text(&answer), "Retry-After: "));
+    expect_busy(sized, &answer);
     buf_reset(&answer);
     buf_puts(&answer, chunked);
     buf_printf(&answer, "100\r\n%0256d\r\n", 0);
     ck_assert_int_eq(rig_once(answer.data, answer.len, NULL), 503);
+    for (size_t i = 0; i < KNOWN_HOLDERS; i++)
+        known_fds[i] = hold(FIRST_HOST, KNOWN, bytes, FULL);
+    expect_busy(sized_known, &answer);
+    for (size_t i = 0; i < KNOWN_HOLDERS; i++)
+        let_go(known_fds[i]);
 
     for (int i = 0; i < HOLDERS; i++) {
         /* The last one has its part only. */
@@ -453,9 +478,7 @@ START_TEST(bodies_have_a_limit_together)
             ck_assert_int_eq(ask_from(FIRST_HOST, sized_whole), 200);
             ck_assert_int_eq(ask_from(FIRST_HOST + HOLDERS - 1, sized_whole), 503);
         }
-        rig_send(fds[i], "f");
-        ck_assert_int_eq(rig_answer(fds[i], NULL, NULL), 200);
-        close(fds[i]);
+        let_go(fds[i]);
     }
     ck_assert_int_eq(
         once("POST /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"), 200);

@@ -266,6 +266,12 @@ static const struct http_limits limits = {
     .bodies_max = RIG_BODIES_BYTES,
 };
 
+static bool knows(void *app, const struct exchange *ex)
+{
+    (void)app;
+    return exchange_header(ex, "X-Known") != NULL;
+}
+
 void rig_start(const char *cert_file, const char *key_file)
 {
     struct buf why = {0};
@@ -279,6 +285,7 @@ void rig_start(const char *cert_file, const char *key_file)
         .limits = &limits,
         .version = "test",
         .answered = count_answered,
+        .knows = knows,
         .reload = count_reload,
     };
     if (rig.grace_ms == 0)
