@@ -219,9 +219,8 @@ static const char *check_owner(int fd)
     return NULL;
 }
 
-bool credentials_load(const char *path, struct credentials *out, struct buf *why)
+bool credentials_read(const char *path, struct buf *text, struct buf *why)
 {
-    *out = (struct credentials){0};
     /* Without O_NONBLOCK a FIFO in the file's place would hang us. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
@@ -230,20 +229,28 @@ bool credentials_load(const char *path, struct credentials *out, struct buf *why
         buf_printf(why, "%s: %s", path, strerror(errno));
         return false;
     }
-    struct buf text = {0};
-    struct buf problem = {0};
-    bool ok = false;
     const char *unfit = check_owner(fd);
-    int failed = unfit ? 0 : read_whole(fd, &text);
+    int failed = unfit ? 0 : read_whole(fd, text);
     close(fd);
     if (unfit)
         buf_printf(why, "%s %s", path, unfit);
     else if (failed)
         buf_printf(why, "%s: %s", path, strerror(failed));
-    else if (!credentials_parse(buf_text(&text), text.len, out, &problem))
+    else if (text->len == 0)
+        buf_printf(why, "%s: the file %s", path, json_fault_text(JSON_FAULT_EMPTY));
+    return text->len > 0 && !failed;
+}
+
+bool credentials_load(const char *path, struct credentials *out, struct buf *why)
+{
+    *out = (struct credentials){0};
+    struct buf text = {0};
+    struct buf problem = {0};
+    bool ok = credentials_read(path, &text, why);
+    if (ok && text.len > 0 && !credentials_parse(buf_text(&text), text.len, out, &problem)) {
         buf_printf(why, "%s: %s", path, buf_text(&problem));
-    else
-        ok = true;
+        ok = false;
+    }
     buf_free(&problem);
     buf_wipe(&text);
     return ok;

@@ -39,6 +39,9 @@ char *credentials_path(void);
 /* Reads the file; one that does not exist has no entries. False: why names the file and what is wrong with it
  * (not ours, open to others, not readable, malformed). */
 MUST_CHECK bool credentials_load(const char *path, struct credentials *out, struct buf *why);
+/* Reads the file's text (to be wiped) where it is fit to hold secrets; of a missing file it is empty. False:
+ * why as credentials_load's. */
+MUST_CHECK bool credentials_read(const char *path, struct buf *text, struct buf *why);
 /* Parses the file's text. Pure. False: why has the rule that was broken, without the file's name. */
 MUST_CHECK bool credentials_parse(const char *text, size_t len, struct credentials *out, struct buf *why);
 /* Frees, wiping the tokens; *c is empty afterwards. */
@@ -61,7 +64,8 @@ const struct credential *credentials_choose(
 
 /* Adds the entry to the file, in place of the one for the same agent, origin, folder and client; under a
  * lock, whole or not at all, flushed, 0600 in a folder 0700. The file is made where it is missing; one that
- * credentials_load refuses is left alone. False: why has one line. */
+ * credentials_load refuses, and a link, is left alone. What entries have beside our own fields is kept.
+ * origin is taken from url, and may be NULL. False: why has one line, nothing was changed. */
 MUST_CHECK bool credentials_put(const char *path, const struct credential *entry, struct buf *why);
 /* Takes out the entries of that folder and client (NULL: of every client). *count: how many. False: why has
  * one line, nothing was changed. */

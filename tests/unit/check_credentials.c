@@ -1,9 +1,14 @@
 /* The credentials file: its rules, and which identity is chosen. */
 #include <check.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../../bridge/credentials.h"
@@ -221,6 +226,9 @@ static void make_folder(void)
 
 static void remove_folder(void)
 {
+    char *lock = xasprintf("%s/credentials.lock", folder);
+    unlink(lock);
+    free(lock);
     unlink(path);
     rmdir(path);
     ck_assert_int_eq(rmdir(folder), 0);
@@ -298,6 +306,312 @@ START_TEST(a_malformed_or_huge_file_is_refused)
 }
 END_TEST
 
+/* ---- changing it ---- */
+
+static struct credential entry_of(const char *agent, const char *where, const char *client)
+{
+    static char url[] = HERE, token[] = "pc_new";
+    struct credential entry = {
+        .url = url, .token = token, .folder = (char *)(uintptr_t)where, .client = (char *)(uintptr_t)client};
+    ck_assert_int_ge(snprintf(entry.agent, sizeof entry.agent, "%s", agent), 0);
+    return entry;
+}
+
+static void put(const struct credential *entry)
+{
+    struct buf why = {0};
+    ck_assert_msg(credentials_put(path, entry, &why), "%s", buf_text(&why));
+    ck_assert_uint_eq(why.len, 0);
+    buf_free(&why);
+}
+
+static void put_refused(const struct credential *entry, const char *part)
+{
+    struct buf why = {0};
+    ck_assert(!credentials_put(path, entry, &why));
+    ck_assert_msg(strstr(buf_text(&why), part), "%s", buf_text(&why));
+    buf_free(&why);
+}
+
+static struct credentials load(void)
+{
+    struct credentials c;
+    struct buf why = {0};
+    ck_assert_msg(credentials_load(path, &c, &why), "%s", buf_text(&why));
+    buf_free(&why);
+    return c;
+}
+
+static mode_t mode_of(const char *file)
+{
+    struct stat st;
+    ck_assert_int_eq(lstat(file, &st), 0);
+    return st.st_mode & 07777;
+}
+
+static char *text_of(const char *file)
+{
+    struct buf text = {0};
+    int fd = open(file, O_RDONLY);
+    ck_assert_int_ge(fd, 0);
+    ssize_t got = read(fd, buf_reserve(&text, 1 << 16), 1 << 16);
+    ck_assert_int_ge(got, 0);
+    buf_commit(&text, (size_t)got);
+    close(fd);
+    return buf_take(&text);
+}
+
+START_TEST(an_entry_is_put_where_nothing_is)
+{
+    char *deep = xasprintf("%s/a/b/credentials.json", folder);
+    char *own = xasprintf("%s/a/b", folder), *above = xasprintf("%s/a", folder);
+    char *lock = xasprintf("%s/credentials.lock", own);
+    char *saved = path;
+    struct credential entry = entry_of("front@shop", "/p", "codex");
+    char *paths[] = {(char[]){"/data"}, NULL};
+    entry.allow_paths = paths;
+    path = deep;
+    umask(0);
+    put(&entry);
+    ck_assert_int_eq(mode_of(deep), 0600);
+    ck_assert_int_eq(mode_of(own), 0700);
+    ck_assert_int_eq(mode_of(lock), 0600);
+    struct credentials c = load();
+    ck_assert_uint_eq(c.count, 1);
+    ck_assert_str_eq(c.entries[0].agent, "front@shop");
+    ck_assert_str_eq(c.entries[0].url, HERE);
+    ck_assert_str_eq(c.entries[0].token, "pc_new");
+    ck_assert_str_eq(c.entries[0].folder, "/p");
+    ck_assert_str_eq(c.entries[0].client, "codex");
+    ck_assert_str_eq(c.entries[0].allow_paths[0], "/data");
+    credentials_free(&c);
+    path = saved;
+    ck_assert(unlink(deep) == 0 && unlink(lock) == 0 && rmdir(own) == 0 && rmdir(above) == 0);
+    free(lock);
+    free(above);
+    free(own);
+    free(deep);
+}
+END_TEST
+
+START_TEST(an_entry_replaces_its_like_alone)
+{
+    write_file(FILE_OF(ENTRY("shop:Front", HERE "/", AT("/p") BY("codex") ",\"note\":\"keep\"") "," ENTRY(
+                   "front@shop", "https://other.example.com", AT("/p") BY("codex"))),
+        0600);
+    const struct credential like = entry_of("front@shop", "/p", "codex"),
+                            client = entry_of("front@shop", "/p", NULL),
+                            where = entry_of("front@shop", "/q", "codex"),
+                            agent = entry_of("back@shop", "/p", "codex");
+    put(&like);
+    struct credentials c = load();
+    ck_assert_uint_eq(c.count, 2);
+    ck_assert_str_eq(c.entries[0].token, "pc_new");
+    ck_assert_str_eq(c.entries[1].token, "pc_front@shop");
+    credentials_free(&c);
+    char *text = text_of(path);
+    ck_assert_msg(strstr(text, "\"note\": \"keep\""), "%s", text);
+    free(text);
+    put(&client);
+    put(&where);
+    put(&agent);
+    put(&agent);
+    c = load();
+    ck_assert_uint_eq(c.count, 5);
+    credentials_free(&c);
+}
+END_TEST
+
+static size_t removed(const char *where, const char *client)
+{
+    struct buf why = {0};
+    size_t count = 77;
+    ck_assert_msg(credentials_remove(path, where, client, &count, &why), "%s", buf_text(&why));
+    buf_free(&why);
+    return count;
+}
+
+START_TEST(a_folders_entries_are_removed)
+{
+    ck_assert_uint_eq(removed("/p", NULL), 0);
+    ck_assert_int_eq(access(path, F_OK), -1);
+    write_file(stored, 0600);
+    ck_assert_uint_eq(removed("/home/ada", NULL), 0);
+    ck_assert_uint_eq(removed("/home/ada/shop", "zed"), 0);
+    char *text = text_of(path);
+    ck_assert_str_eq(text, stored);
+    free(text);
+    ck_assert_uint_eq(removed("/home/ada/shop", "codex"), 1);
+    ck_assert_uint_eq(removed("/home/ada/shop/tools", NULL), 2);
+    struct credentials c = load();
+    ck_assert_uint_eq(c.count, 5);
+    ck_assert_str_eq(c.entries[0].agent, "front@shop");
+    credentials_free(&c);
+}
+END_TEST
+
+START_TEST(a_file_that_is_not_trusted_is_not_changed)
+{
+    const struct credential entry = entry_of("a@n", "/p", NULL);
+    write_file("{\"version\":2,\"entries\":[]}", 0600);
+    put_refused(&entry, "\"version\" has to be 1");
+    char *text = text_of(path);
+    ck_assert_str_eq(text, "{\"version\":2,\"entries\":[]}");
+    free(text);
+    write_file(stored, 0640);
+    put_refused(&entry, "chmod 600");
+    write_file("", 0600);
+    put_refused(&entry, "the file");
+    if (geteuid() == 0) {
+        write_file(stored, 0600);
+        ck_assert_int_eq(chown(path, 1, (gid_t)-1), 0);
+        put_refused(&entry, "belongs to another user");
+    }
+}
+END_TEST
+
+START_TEST(a_link_is_not_written_through)
+{
+    const struct credential entry = entry_of("a@n", "/p", NULL);
+    char *target = xasprintf("%s/target", folder);
+    struct buf why = {0};
+    size_t count;
+    ck_assert_int_eq(symlink(target, path), 0);
+    put_refused(&entry, "is a link");
+    ck_assert_int_eq(access(target, F_OK), -1);
+    ck_assert(!credentials_remove(path, "/p", NULL, &count, &why));
+    buf_free(&why);
+    free(target);
+}
+END_TEST
+
+START_TEST(what_a_kill_left_long_ago_is_removed)
+{
+    const struct credential entry = entry_of("a@n", "/p", NULL);
+    char *left = xasprintf("%s/.new-left", folder);
+    const struct timespec long_ago[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
+    int fd = open(left, O_WRONLY | O_CREAT, 0600);
+    ck_assert_int_eq(futimens(fd, long_ago), 0);
+    close(fd);
+    put(&entry);
+    ck_assert_int_eq(access(left, F_OK), -1);
+    free(left);
+}
+END_TEST
+
+START_TEST(a_folder_is_closed_and_has_to_be_ours)
+{
+    const struct credential entry = entry_of("a@n", "/p", NULL);
+    ck_assert_int_eq(chmod(folder, 0755), 0);
+    put(&entry);
+    ck_assert_int_eq(mode_of(folder), 0700);
+    if (geteuid() != 0)
+        return;
+    ck_assert_int_eq(chown(folder, 1, (gid_t)-1), 0);
+    put_refused(&entry, "Operation not permitted");
+    ck_assert_int_eq(chown(folder, 0, (gid_t)-1), 0);
+}
+END_TEST
+
+START_TEST(what_would_not_be_read_again_is_not_written)
+{
+    struct credential entry = entry_of("a@n", "/p", NULL);
+    put(&entry);
+    char bad[] = "two words";
+    entry.token = bad;
+    put_refused(&entry, "\"token\"");
+    struct credentials c = load();
+    ck_assert_str_eq(c.entries[0].token, "pc_new");
+    credentials_free(&c);
+
+    struct buf text = {0};
+    buf_puts(&text, "{\"version\":1,\"entries\":[");
+    for (size_t i = 0; i < CREDENTIALS_MAX_ENTRIES; i++)
+        buf_printf(&text, "%s" ENTRY("a%zu@n", HERE, ""), i ? "," : "", i, i);
+    buf_puts(&text, "]}");
+    write_file(buf_text(&text), 0600);
+    buf_free(&text);
+    const struct credential more = entry_of("more@n", NULL, NULL), same = entry_of("a0@n", NULL, NULL);
+    put(&same);
+    put_refused(&more, "more than 1000 entries");
+}
+END_TEST
+
+START_TEST(whoever_hangs_with_the_lock_is_named)
+{
+    const struct credential entry = entry_of("a@n", "/p", NULL);
+    char *lock = xasprintf("%s/credentials.lock", folder);
+    int fd = open(lock, O_RDWR | O_CREAT, 0600);
+    ck_assert_int_eq(flock(fd, LOCK_EX), 0);
+    put_refused(&entry, "is being changed by another process");
+    close(fd);
+    put(&entry);
+    free(lock);
+}
+END_TEST
+
+enum { WRITERS = 4, PUTS = 15 };
+
+static void put_many(int writer)
+{
+    for (int i = 0; i < PUTS; i++) {
+        char agent[32];
+        snprintf(agent, sizeof agent, "a%d-%d@n", writer, i);
+        const struct credential entry = entry_of(agent, "/p", NULL);
+        struct buf why = {0};
+        if (!credentials_put(path, &entry, &why))
+            _exit(1);
+        buf_free(&why);
+    }
+    _exit(0);
+}
+
+START_TEST(writers_do_not_lose_each_others_entries)
+{
+    for (int i = 0; i < WRITERS; i++) {
+        pid_t child = fork();
+        ck_assert_int_ge(child, 0);
+        if (child == 0)
+            put_many(i);
+    }
+    for (int i = 0, status; i < WRITERS; i++) {
+        ck_assert_int_gt(wait(&status), 0);
+        ck_assert_int_eq(status, 0);
+    }
+    struct credentials c = load();
+    ck_assert_uint_eq(c.count, WRITERS * PUTS);
+    credentials_free(&c);
+}
+END_TEST
+
+static void remove_left_overs(void)
+{
+    char *command = xasprintf("rm -f %s/.new-*", folder);
+    ck_assert_int_eq(system(command), 0);
+    free(command);
+}
+
+START_TEST(a_kill_in_between_leaves_a_whole_file)
+{
+    write_file(stored, 0600);
+    for (int round = 0; round < 40; round++) {
+        pid_t child = fork();
+        ck_assert_int_ge(child, 0);
+        if (child == 0)
+            for (;;)
+                put_many(round);
+        nanosleep(&(struct timespec){.tv_nsec = round * 100000L}, NULL);
+        ck_assert_int_eq(kill(child, SIGKILL), 0);
+        ck_assert_int_eq(waitpid(child, NULL, 0), child);
+        struct credentials c = load();
+        ck_assert_uint_ge(c.count, 8);
+        ck_assert_str_eq(c.entries[0].token, "pc_front@shop");
+        credentials_free(&c);
+    }
+    remove_left_overs();
+}
+END_TEST
+
 START_TEST(the_path_follows_the_environment)
 {
     ck_assert_int_eq(setenv("XDG_CONFIG_HOME", "/x", 1), 0);
@@ -333,5 +647,20 @@ int main(void)
     tcase_add_test(files, a_file_of_anothers_is_refused);
     tcase_add_test(files, what_is_no_file_is_refused);
     tcase_add_test(files, a_malformed_or_huge_file_is_refused);
+    TCase *changes = tcase_create("change");
+    suite_add_tcase(suite, changes);
+    tcase_add_checked_fixture(changes, make_folder, remove_folder);
+    tcase_set_timeout(changes, 60);
+    tcase_add_test(changes, an_entry_is_put_where_nothing_is);
+    tcase_add_test(changes, an_entry_replaces_its_like_alone);
+    tcase_add_test(changes, a_folders_entries_are_removed);
+    tcase_add_test(changes, a_file_that_is_not_trusted_is_not_changed);
+    tcase_add_test(changes, a_link_is_not_written_through);
+    tcase_add_test(changes, what_a_kill_left_long_ago_is_removed);
+    tcase_add_test(changes, a_folder_is_closed_and_has_to_be_ours);
+    tcase_add_test(changes, what_would_not_be_read_again_is_not_written);
+    tcase_add_test(changes, whoever_hangs_with_the_lock_is_named);
+    tcase_add_test(changes, writers_do_not_lose_each_others_entries);
+    tcase_add_test(changes, a_kill_in_between_leaves_a_whole_file);
     return run_unit(suite);
 }
