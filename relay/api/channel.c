@@ -214,8 +214,8 @@ static void send_message(struct exchange *ex, const struct channel_caller *calle
     if (!read_recipient(ex, body, caller->who->namespace_id, &to) ||
         !read_content(ex, body, &send.content, &send.content_len))
         return;
-    const char *const recipients[] = {to.agent};
-    send.recipients = recipients;
+    const struct store_recipient recipient = {.agent = to.agent};
+    send.recipients = &recipient;
     struct store_send_result result = {0};
     const enum store_status status = store_send(relay->store, &caller->store, &send, &result);
     if (status == STORE_DONE) {

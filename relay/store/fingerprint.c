@@ -2,7 +2,10 @@
 
 #include <bsd/string.h>
 #include <sodium.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "../../common/alloc.h"
 
 _Static_assert(FINGERPRINT_SIZE == crypto_hash_sha256_BYTES, "the size is that of SHA-256");
 
@@ -23,7 +26,15 @@ static void add_text(crypto_hash_sha256_state *state, const char *text)
     add(state, text, strlen(text));
 }
 
-void fingerprint_send(const struct store_send *send, uint8_t out[static FINGERPRINT_SIZE])
+static char *recipient_text(const struct store_caller *caller, const struct store_recipient *recipient)
+{
+    if (!recipient->namespace_id || strcmp(recipient->namespace_id, caller->namespace_id) == 0)
+        return xstrdup(recipient->agent);
+    return xasprintf("%s@%s", recipient->agent, recipient->namespace_id);
+}
+
+void fingerprint_send(
+    const struct store_caller *caller, const struct store_send *send, uint8_t out[static FINGERPRINT_SIZE])
 {
     crypto_hash_sha256_state state;
     crypto_hash_sha256_init(&state);
@@ -33,8 +44,11 @@ void fingerprint_send(const struct store_send *send, uint8_t out[static FINGERPR
     else
         add(&state, send->content, send->content_len);
     add_text(&state, send->thread ? send->thread : "");
-    for (size_t i = 0; i < send->recipients_count; i++)
-        add_text(&state, send->recipients[i]);
+    for (size_t i = 0; i < send->recipients_count; i++) {
+        char *recipient = recipient_text(caller, &send->recipients[i]);
+        add_text(&state, recipient);
+        free(recipient);
+    }
     crypto_hash_sha256_final(&state, out);
 }
 
@@ -50,11 +64,14 @@ void fingerprint_reply(const struct store_reply *reply, uint8_t out[static FINGE
     crypto_hash_sha256_final(&state, out);
 }
 
-void fingerprint_row_id(const char send_id[static UUID_SIZE], const char *recipient, size_t recipients_count,
-    char out[static UUID_SIZE])
+void fingerprint_row_id(const struct store_caller *caller, const struct store_send *send,
+    const char send_id[static UUID_SIZE], size_t index, char out[static UUID_SIZE])
 {
-    if (recipients_count == 1)
+    if (send->recipients_count == 1) {
         strlcpy(out, send_id, UUID_SIZE);
-    else
-        uuid_v5(send_id, recipient, out);
+        return;
+    }
+    char *recipient = recipient_text(caller, &send->recipients[index]);
+    uuid_v5(send_id, recipient, out);
+    free(recipient);
 }

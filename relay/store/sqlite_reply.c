@@ -34,6 +34,7 @@ static enum store_status find_original(struct db *db, struct reply_job *job, str
     if (step != DB_ROW)
         return step == DB_END ? STORE_ABSENT : STORE_FAULT;
     original->seq = sqlite3_column_int64(statement, 0);
+    job->result->sent.namespace_id = xstrdup(job->caller->namespace_id);
     job->result->sent.to = db_column_text(statement, 1);
     db_column_uuid(statement, 2, original->thread_id);
     job->result->thread = db_column_text(statement, 3);

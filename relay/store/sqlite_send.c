@@ -26,6 +26,11 @@ static enum store_status refuse(struct send_job *job, enum store_refusal refusal
     return STORE_REFUSED;
 }
 
+static const char *namespace_of(const struct send_job *job, const struct store_recipient *recipient)
+{
+    return recipient->namespace_id ? recipient->namespace_id : job->caller->namespace_id;
+}
+
 static enum store_status refuse_unknown(struct db *db, struct send_job *job, const char *recipient)
 {
     struct store_send_result *result = job->result;
@@ -47,14 +52,17 @@ static enum store_status find_recipients(struct db *db, struct send_job *job)
     const struct store_send *send = job->send;
     job->result->sent = xcalloc(send->recipients_count, sizeof *job->result->sent);
     for (size_t i = 0; i < send->recipients_count; i++) {
+        const struct store_recipient *to = &send->recipients[i];
+        const char *namespace_id = namespace_of(job, to);
         struct recipient recipient;
-        if (!sqlite_recipient_find(db, job->caller->namespace_id, send->recipients[i], &recipient))
+        if (!sqlite_recipient_find(db, namespace_id, to->agent, &recipient))
             return STORE_FAULT;
         if (!recipient.exists && !job->result->repeat)
-            return refuse_unknown(db, job, send->recipients[i]);
+            return refuse_unknown(db, job, to->agent);
         struct store_sent *sent = &job->result->sent[job->result->sent_count++];
-        fingerprint_row_id(job->id, send->recipients[i], send->recipients_count, sent->id);
-        sent->to = xstrdup(send->recipients[i]);
+        fingerprint_row_id(job->caller, send, job->id, i, sent->id);
+        sent->namespace_id = xstrdup(namespace_id);
+        sent->to = xstrdup(to->agent);
         sent->last_seen_ms = recipient.last_seen_ms;
     }
     return STORE_DONE;
@@ -83,15 +91,15 @@ static enum store_status pass_gate(struct db *db, struct send_job *job)
 
 static enum store_status find_room(struct db *db, struct send_job *job)
 {
-    const struct store_send *send = job->send;
-    for (size_t i = 0; i < send->recipients_count; i++) {
+    for (size_t i = 0; i < job->result->sent_count; i++) {
+        const struct store_sent *sent = &job->result->sent[i];
         bool is_full = false;
-        if (strcmp(send->recipients[i], job->caller->agent) == 0)
+        if (strcmp(sent->to, job->caller->agent) == 0)
             continue; /* stored deferred, in no queue */
-        if (!queue_is_full(db, job->caller->namespace_id, send->recipients[i], send->content_len, &is_full))
+        if (!queue_is_full(db, sent->namespace_id, sent->to, job->send->content_len, &is_full))
             return STORE_FAULT;
         if (is_full)
-            return refuse(job, REFUSAL_QUEUE_FULL, send->recipients[i]);
+            return refuse(job, REFUSAL_QUEUE_FULL, sent->to);
     }
     return STORE_DONE;
 }
@@ -112,12 +120,12 @@ static bool deliver_to(struct db *db, struct send_job *job, const struct store_s
 {
     const struct store_send *send = job->send;
     char thread_id[UUID_SIZE];
-    if (send->thread && !sqlite_thread_join(db, job->caller->namespace_id, job->caller->agent, sent->to,
+    if (send->thread && !sqlite_thread_join(db, sent->namespace_id, job->caller->agent, sent->to,
                             send->thread, sent->id, thread_id))
         return false;
     const struct delivery delivery = {
         .id = sent->id,
-        .namespace_id = job->caller->namespace_id,
+        .namespace_id = sent->namespace_id,
         .from = job->caller->agent,
         .to = sent->to,
         .thread_id = send->thread ? thread_id : NULL,
@@ -171,7 +179,7 @@ static void send_reset(void *arg)
 static void drop_sent(struct store_send_result *result)
 {
     for (size_t i = 0; i < result->sent_count; i++)
-        free(result->sent[i].to);
+        store_sent_free(&result->sent[i]);
     free(result->sent);
     result->sent = NULL;
     result->sent_count = 0;
@@ -190,7 +198,7 @@ enum store_status sqlite_send(struct store *s, const struct store_caller *caller
     else
         uuid_v7(job.id);
     /* Here, on the caller's thread, what needs no database. */
-    fingerprint_send(send, job.fingerprint);
+    fingerprint_send(caller, send, job.fingerprint);
     words_write(send->content, send->content_len, &job.words);
     struct write write = {.run = send_run, .reset = send_reset, .job = &job, .is_durable = !send->only_ask};
     const enum store_status status = writer_submit(sqlite_store(s)->writer, &write);

@@ -93,10 +93,16 @@ void store_tokens_free(struct store_tokens *tokens)
     *tokens = (struct store_tokens){0};
 }
 
+void store_sent_free(struct store_sent *sent)
+{
+    free(sent->namespace_id);
+    free(sent->to);
+}
+
 void store_send_result_free(struct store_send_result *result)
 {
     for (size_t i = 0; i < result->sent_count; i++)
-        free(result->sent[i].to);
+        store_sent_free(&result->sent[i]);
     free(result->sent);
     free(result->refused_to);
     for (size_t i = 0; i < result->names_count; i++)
@@ -116,7 +122,7 @@ void store_offer_result_free(struct store_offer_result *result)
 
 void store_reply_result_free(struct store_reply_result *result)
 {
-    free(result->sent.to);
+    store_sent_free(&result->sent);
     free(result->thread);
     *result = (struct store_reply_result){0};
 }

@@ -108,10 +108,17 @@ struct store_caller {
     const struct store_presence *presence; /* NULL: was written a moment ago */
 };
 
+/* An agent that something goes to. */
+struct store_recipient {
+    const char *agent;
+    const char *namespace_id; /* one of the caller's; NULL: whichever of them the agent exists in */
+};
+
 struct store_send {
-    const char *message_id;        /* the caller's id of this send; NULL: the store makes one */
-    const char *const *recipients; /* in the caller's namespace, distinct, at least one; the caller itself is
-                                      allowed (stored deferred) */
+    const char *message_id; /* the caller's id of this send; NULL: the store makes one */
+    /* Distinct, at least one; the caller itself is allowed (stored deferred). A message lies in its
+     * recipient's namespace, and its sender is the caller's name there. */
+    const struct store_recipient *recipients;
     size_t recipients_count;
     const char *content; /* valid UTF-8 */
     size_t content_len;
@@ -126,7 +133,7 @@ struct store_send {
 
 struct store_sent {
     char id[UUID_SIZE];
-    char *to;
+    char *namespace_id, *to;
     int64_t last_seen_ms; /* of the recipient; 0: never */
 };
 

@@ -51,7 +51,9 @@ struct store {
     void (*observe)(const char *operation, int64_t micros, enum store_status status);
 };
 
-/* For the kinds: a further zeroed element at the end of a result's list. */
+/* For the kinds: frees what a sent message owns. */
+void store_sent_free(struct store_sent *sent);
+/* A further zeroed element at the end of a result's list. */
 struct store_message *store_messages_add(struct store_messages *messages);
 struct store_agent *store_agents_add(struct store_agents *agents);
 struct store_token *store_tokens_add(struct store_tokens *tokens);

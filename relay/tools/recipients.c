@@ -37,7 +37,7 @@ bool recipient_read(struct tool_call *call, const char *address, char name[stati
 static bool is_listed(const struct recipients *recipients, const char *name)
 {
     for (size_t i = 0; i < recipients->count; i++) {
-        if (strcmp(recipients->list[i], name) == 0)
+        if (strcmp(recipients->names[i], name) == 0)
             return true;
     }
     return false;
@@ -66,7 +66,7 @@ static bool add(struct tool_call *call, struct recipients *out, const char *addr
         return false;
     }
     memcpy(out->names[out->count], name, NAME_SIZE);
-    out->list[out->count] = out->names[out->count];
+    out->list[out->count] = (struct store_recipient){.agent = out->names[out->count]};
     out->count++;
     return true;
 }

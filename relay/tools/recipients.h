@@ -9,7 +9,7 @@ enum { RECIPIENTS_MAX = 50 };
 
 struct recipients {
     char names[RECIPIENTS_MAX][NAME_SIZE];
-    const char *list[RECIPIENTS_MAX]; /* into names */
+    struct store_recipient list[RECIPIENTS_MAX]; /* into names */
     size_t count;
 };
 

@@ -184,9 +184,10 @@ static enum store_status store_or_ask(struct relayed *r, const struct store_call
     const char *content, struct store_send_result *result)
 {
     struct tool_call *call = r->call;
+    const struct store_recipient to = {.agent = r->to};
     const struct store_send send = {
         .message_id = call->message_id[0] ? call->message_id : NULL,
-        .recipients = &r->to,
+        .recipients = &to,
         .recipients_count = 1,
         .content = content ? content : "",
         .content_len = content ? strlen(content) : 0,

@@ -62,7 +62,7 @@ static void send_one(struct store *s, const char *from, const char *to)
     uuid_v7(id);
     const struct store_caller caller = {.namespace_id = "bench", .agent = from};
     const struct store_send send = {.message_id = id,
-        .recipients = &to,
+        .recipients = &(struct store_recipient){.agent = to},
         .recipients_count = 1,
         .content = content,
         .content_len = CONTENT_LEN};

@@ -258,9 +258,9 @@ static void do_send(void)
     plan_send(&p);
     if (p.count > 1)
         p.given = true; /* else the rows' ids could not be foretold */
-    const char *to[AGENTS];
+    struct store_recipient to[AGENTS];
     for (size_t i = 0; i < p.count; i++)
-        to[i] = agents[p.to[i]];
+        to[i] = (struct store_recipient){.agent = agents[p.to[i]]};
     const struct store_caller caller = caller_of(p.space, p.from);
     const struct store_send send = {.message_id = p.given ? p.id : NULL,
         .recipients = to,

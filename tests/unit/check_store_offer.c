@@ -179,7 +179,8 @@ START_TEST(acks_and_presence_ride_along_first)
 {
     char id[UUID_SIZE];
     must_send(s, "a", "b", "x", id);
-    const char *acks[] = {id, "not an id", OTHER}, *to = "a";
+    const char *acks[] = {id, "not an id", OTHER};
+    const struct store_recipient to = {.agent = "a"};
     const struct store_presence presence = {.machine_name = "laptop", .client_type = "codex"};
     const struct store_caller caller = {
         .namespace_id = NS, .agent = "b", .acks = acks, .acks_count = 3, .presence = &presence};
@@ -214,7 +215,8 @@ START_TEST(acks_of_a_refused_send_count)
     char first[UUID_SIZE];
     must_send(s, "a", "b", "x", first);
     must_send(s, "a", "b", "y", NULL);
-    const char *ack = first, *to = "c";
+    const char *ack = first;
+    const struct store_recipient to = {.agent = "c"};
     const struct store_caller caller = {.namespace_id = NS, .agent = "b", .acks = &ack, .acks_count = 1};
     const struct store_send send = {
         .recipients = &to, .recipients_count = 1, .content = "y", .content_len = 1};

@@ -67,8 +67,8 @@ START_TEST(an_agent_exists_while_it_has_a_token)
 }
 END_TEST
 
-static enum store_status send_group(const char *id, const char *const *to, size_t count, const char *content,
-    struct store_send_result *result)
+static enum store_status send_group(const char *id, const struct store_recipient *to, size_t count,
+    const char *content, struct store_send_result *result)
 {
     const struct store_caller caller = as("a");
     const struct store_send send = {.message_id = id,
@@ -81,7 +81,8 @@ static enum store_status send_group(const char *id, const char *const *to, size_
 
 START_TEST(several_recipients_get_all_or_none)
 {
-    const char *const to[] = {"b", "c"}, *const wrong[] = {"b", "nobody"};
+    const struct store_recipient to[] = {{.agent = "b"}, {.agent = "c"}},
+                                 wrong[] = {{.agent = "b"}, {.agent = "nobody"}};
     struct store_send_result result;
     ck_assert_int_eq(send_group(OTHER, wrong, 2, "x", &result), STORE_REFUSED);
     ck_assert_str_eq(result.refused_to, "nobody");
@@ -92,10 +93,11 @@ START_TEST(several_recipients_get_all_or_none)
     ck_assert_uint_eq(result.sent_count, 2);
     for (size_t i = 0; i < 2; i++) {
         char expected[UUID_SIZE];
-        uuid_v5(OTHER, to[i], expected);
-        ck_assert_str_eq(result.sent[i].to, to[i]);
+        uuid_v5(OTHER, to[i].agent, expected);
+        ck_assert_str_eq(result.sent[i].to, to[i].agent);
+        ck_assert_str_eq(result.sent[i].namespace_id, NS);
         ck_assert_str_eq(result.sent[i].id, expected);
-        ck_assert_int_eq(count_of(s, to[i], MESSAGE_PENDING), 1);
+        ck_assert_int_eq(count_of(s, to[i].agent, MESSAGE_PENDING), 1);
     }
     store_send_result_free(&result);
 
@@ -142,7 +144,7 @@ static enum store_status send_on_basis(
 {
     static int count;
     char content[32];
-    const char *to = "b";
+    const struct store_recipient to = {.agent = "b"};
     snprintf(content, sizeof content, "content %d", count++);
     const struct store_caller caller = as(from);
     const struct store_send send = {.message_id = OTHER,
@@ -211,7 +213,7 @@ START_TEST(another_send_under_the_same_id_is_refused_alike)
     /* In another namespace the same names are others. */
     fixture_token(s, "elsewhere", "a", 0);
     fixture_token(s, "elsewhere", "b", 0);
-    const char *to = "b";
+    const struct store_recipient to = {.agent = "b"};
     const struct store_caller stranger = {.namespace_id = "elsewhere", .agent = "a"};
     const struct store_send send = {
         .message_id = OTHER, .recipients = &to, .recipients_count = 1, .content = "x", .content_len = 1};
@@ -558,7 +560,7 @@ END_TEST
 
 START_TEST(a_group_is_taken_back_whole_or_not)
 {
-    const char *const to[] = {"b", "c"};
+    const struct store_recipient to[] = {{.agent = "b"}, {.agent = "c"}};
     struct store_send_result result;
     enum store_refusal refusal;
     ck_assert_int_eq(send_group(OTHER, to, 2, "x", &result), STORE_DONE);

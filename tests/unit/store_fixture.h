@@ -88,8 +88,9 @@ static inline enum store_status send_as(struct store *s, const char *from, const
     const char *content, const char *id, const char *thread, bool ungated, struct store_send_result *result)
 {
     const struct store_caller caller = as(from);
+    const struct store_recipient recipient = {.agent = to};
     const struct store_send send = {.message_id = id,
-        .recipients = &to,
+        .recipients = &recipient,
         .recipients_count = 1,
         .content = content,
         .content_len = strlen(content),
