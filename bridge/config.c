@@ -56,6 +56,9 @@ const struct setting config_settings[] = {
     "add "                                                                                                   \
     "AGENT@NAMESPACE`)"
 
+/* What was given is not repeated: it may have a password in it. */
+#define NOT_A_URL "it has to be an http(s) URL without a user's name: https://relay.example.com"
+
 /* ---- folders ---- */
 
 static bool has_git(const char *folder)
@@ -99,7 +102,7 @@ static bool url_allowed(const char *url, bool insecure_http, struct buf *why)
     char *origin;
     bool clear_text;
     if (!origin_of(url, &origin, &clear_text)) {
-        buf_printf(why, "\"%s\" is not an http(s) URL", url);
+        buf_puts(why, "the relay's URL: " NOT_A_URL);
         return false;
     }
     free(origin);
@@ -169,7 +172,7 @@ static bool load_stored(
         goto out;
     }
     if (url && !origin_of(url, &origin, &clear_text)) {
-        buf_printf(why, "PATCHCORD_URL: \"%s\" is not an http(s) URL", url);
+        buf_puts(why, "PATCHCORD_URL: " NOT_A_URL);
         goto out;
     }
     if (!credentials_load(path, &stored, why))

@@ -1,6 +1,9 @@
 /* metrics_page.c: GET /metrics, for this machine and for who has the operator's metrics token. */
+#include <stdlib.h>
 #include <string.h>
 
+#include "../../common/alloc.h"
+#include "../../common/url.h"
 #include "../auth/authenticator.h"
 #include "../config.h"
 #include "../http/parking.h"
@@ -8,13 +11,27 @@
 #include "../relay.h"
 #include "api.h"
 
+/* A page in a browser on this machine may have a name of its own point here; its requests have that name. */
+static bool names_this_machine(const char *host)
+{
+    struct url url;
+    char *text = xasprintf("http://%s", host ? host : "");
+    const bool is_read = url_parse(text, &url);
+    free(text);
+    if (!is_read)
+        return false;
+    const bool is_loopback = url_host_is_loopback(url.host);
+    url_free(&url);
+    return is_loopback;
+}
+
 /* A request that a proxy passed on comes from anywhere, whatever the connection's other end is. */
 static bool is_local(const struct relay *relay, const struct exchange *ex)
 {
     char address[INET6_ADDRSTRLEN];
     bool forwarded;
     client_address(relay->auth, ex, address, &forwarded);
-    return ex->peer_is_loopback && !forwarded;
+    return ex->peer_is_loopback && !forwarded && names_this_machine(exchange_header(ex, "Host"));
 }
 
 static void read_gauges(const struct relay *relay, struct metrics_gauges *gauges)

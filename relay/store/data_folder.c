@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../../common/alloc.h"
+#include "../../common/log.h"
 
 static bool make_folders(char *path)
 {
@@ -57,6 +58,9 @@ bool data_folder_prepare(const char *folder, struct buf *why)
     }
     if (access(folder, R_OK | W_OK | X_OK) != 0)
         return folder_fault(why, folder, "is not writable");
+    /* Volumes of containers come like that: no reason not to start. */
+    if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+        log_warn("data_folder_is_writable_by_others", LOG_STR("folder", folder), LOG_STR("do", "chmod 700"));
 
     char *file = xasprintf("%s/%s", folder, DATABASE_FILE);
     const int fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);

@@ -233,6 +233,10 @@ END_TEST
 START_TEST(metrics)
 {
     static const char *const forwarded[] = {"X-Forwarded-For: 127.0.0.1", NULL};
+    static const char *const rebound[] = {"Host: attacker.example", NULL};
+    static const char *const by_name[] = {"Host: localhost:8000", NULL};
+    ck_assert_int_eq(call("GET", "/metrics", NULL, rebound, NULL), 401);
+    ck_assert_int_eq(call("GET", "/metrics", NULL, by_name, NULL), 200);
     ck_assert_int_eq(call("GET", "/metrics", NULL, NULL, NULL), 200);
     ck_assert(header_is("Content-Type: text/plain; version=0.0.4"));
     ck_assert_ptr_nonnull(strstr(buf_text(&reply.body), "patchcord_http_requests_total{route="));
