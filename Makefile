@@ -93,7 +93,7 @@ $(BUILD)/patchcord-relay: $(call obj,relay/main.c) $(RELAY_LIB) $(COMMON_LIB)
 
 $(COMMON_LIB): $(call obj,$(COMMON_SRC))
 $(RELAY_LIB): $(call obj,$(RELAY_SRC)) $(BUILD)/obj/gen/migrations_sqlite.o
-$(BRIDGE_LIB): $(call obj,$(BRIDGE_SRC))
+$(BRIDGE_LIB): $(call obj,$(BRIDGE_SRC)) $(BUILD)/obj/gen/plugin_files.o
 %.a:
 	@rm -f $@
 	@$(AR) rcs $@ $(filter %.o,$^)
@@ -110,6 +110,10 @@ $(BUILD)/obj/gen/%.o: $(BUILD)/gen/%.c
 $(BUILD)/gen/migrations_%.c: migrations/embed.sh $(wildcard migrations/*/*.sql) relay/store/migration.h
 	@mkdir -p $(@D)
 	@sh migrations/embed.sh $* migrations/$*/*.sql > $@
+# With its folders: a file that was taken away changes them alone.
+$(BUILD)/gen/plugin_files.c: bridge/embed_plugin.sh bridge/plugin_files.h $(shell find bridge/plugin)
+	@mkdir -p $(@D)
+	@sh bridge/embed_plugin.sh bridge/plugin > $@
 
 # ---- tests ----
 
