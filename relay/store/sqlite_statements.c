@@ -18,6 +18,14 @@
 #define IS_PENDING  "status = 'pending' and " IS_LIVE
 #define IS_DEFERRED "status = 'deferred' and " IS_LIVE
 
+/* Who may call: a bearer token's agent in its namespace, a grant's agent in each of its own. */
+#define GRANT_STANDS(now) "g.ended_at is null and g.expires_at > " now
+#define THOSE_WHO_EXIST(now)                                                                                 \
+    "(select namespace_id, agent_id from bearer_tokens where active = 1"                                     \
+    " and (expires_at is null or expires_at > " now ")"                                                      \
+    " union all select n.namespace_id, n.agent_id from oauth_grant_namespaces n"                             \
+    " join oauth_grants g on g.id = n.grant_id where " GRANT_STANDS(now) ")"
+
 #define TOKEN_COLUMNS                                                                                        \
     "token_hash, namespace_id, agent_id, label, active, created_at, expires_at, last_used_at"
 
@@ -47,12 +55,35 @@
     "select count(*) from (select 1" from " where m.namespace_id = ?2 and m.to_agent = ?3 and " where        \
     " limit ?5)"
 
+/* A grant's further namespaces, as the other tables have them. */
+#define GRANT_ALSO                                                                                           \
+    "(select group_concat(namespace_id, ' ') from (select namespace_id from oauth_grant_namespaces n"        \
+    " where n.grant_id = g.id and n.namespace_id <> g.namespace_id order by namespace_id))"
+#define GRANT_SELECT                                                                                         \
+    "select g.id, g.client_id, g.client_name, g.namespace_id, g.agent_id, " GRANT_ALSO                       \
+    ", g.audience, g.scope, g.created_at, g.used_at, g.expires_at from oauth_grants g"
+/* ?1 now, then what a choice of grants has. A grant's id is of hex digits and '-', so 'g' ends the range of a
+ * prefix. */
+#define GRANT_CHOSEN GRANT_STANDS("?1") AND_CHOSEN
+#define AND_CHOSEN                                                                                           \
+    " and (?2 is null or (g.id >= ?2 and g.id < ?2 || 'g')) and (?3 is null or g.client_id = ?3)"            \
+    " and (?4 is null or g.namespace_id = ?4) and (?5 is null or g.agent_id = ?5)"                           \
+    " and (?6 is null or g.id in (select grant_id from oauth_access_tokens where token_hash = ?6"            \
+    " union all select grant_id from oauth_refresh_tokens where token_hash = ?6))"
+/* Up to ?2 rows of a table go. */
+#define COUNT_OLD(table, where) "select count(*) from " table " where " where
+#define DELETE_OLD(table, key, where)                                                                        \
+    "delete from " table " where " key " in (select " key " from " table " where " where " limit ?2)"
+#define RAN_OUT         "expires_at <= ?1"
+#define RAN_OUT_OR_USED "(expires_at <= ?1 or used_at is not null)"
+#define ENDED           "(expires_at <= ?1 or ended_at is not null)"
+#define NEVER_USED      "used_at is null and created_at <= ?1"
+
 /* Messages past the retention (?1) whose sender is told: the sender still exists at ?2. */
 #define EXPIRES "created_at <= ?1 and " IS_LIVE
 #define SENDER_IS_TOLD                                                                                       \
-    "status in ('pending', 'deferred') and is_notice = 0 and exists (select 1 from bearer_tokens b"          \
-    " where b.namespace_id = m.namespace_id and b.agent_id = m.from_agent and b.active = 1"                  \
-    " and (b.expires_at is null or b.expires_at > ?2))"
+    "status in ('pending', 'deferred') and is_notice = 0 and exists (select 1 from " THOSE_WHO_EXIST(        \
+        "?2") " b where b.namespace_id = m.namespace_id and b.agent_id = m.from_agent)"
 /* ?1: the age of what is removed was reached before; ?2: it was a tombstone for a whole retention. */
 #define IS_OLD_TOMBSTONE                                                                                     \
     "(unsent_at is not null or expired_at is not null) and created_at <= ?1"                                 \
@@ -80,19 +111,18 @@ const char *const statement_sql[STATEMENT_COUNT] = {
         "platform),"
         " user_agent = coalesce(excluded.user_agent, user_agent),"
         " request_host = coalesce(excluded.request_host, request_host)",
-    [STATEMENT_AGENT_LOOK_UP] =
-        "select exists (select 1 from bearer_tokens where namespace_id = ?1 and agent_id = ?2 and active = 1"
-        " and (expires_at is null or expires_at > ?3)),"
-        " (select last_seen from agent_registry where namespace_id = ?1 and agent_id = ?2)",
+    [STATEMENT_AGENT_LOOK_UP] = "select exists (select 1 from " THOSE_WHO_EXIST(
+        "?3") " where namespace_id = ?1 and agent_id = ?2),"
+              " (select last_seen from agent_registry where namespace_id = ?1 and agent_id = ?2)",
     [STATEMENT_AGENT_NAMES] =
-        "select distinct agent_id from bearer_tokens where namespace_id = ?1 and active = 1"
-        " and (expires_at is null or expires_at > ?2) order by agent_id",
+        "select distinct agent_id from " THOSE_WHO_EXIST("?2") " where namespace_id = ?1 order by agent_id",
     [STATEMENT_AGENTS_OF_NAMESPACE] =
         "select ?1, a.agent_id, r.display_name, r.machine_name, r.client_type, r.platform, r.last_seen"
-        " from (select distinct agent_id from bearer_tokens where namespace_id = ?1 and active = 1"
-        " and (expires_at is null or expires_at > ?2)) a"
-        " left join agent_registry r on r.namespace_id = ?1 and r.agent_id = a.agent_id"
-        " where a.agent_id <> ?3 and (?4 or r.last_seen >= ?5) order by r.last_seen desc, a.agent_id",
+        " from (select distinct agent_id from " THOSE_WHO_EXIST(
+            "?2") " where namespace_id = ?1) a"
+                  " left join agent_registry r on r.namespace_id = ?1 and r.agent_id = a.agent_id"
+                  " where a.agent_id <> ?3 and (?4 or r.last_seen >= ?5) order by r.last_seen desc, "
+                  "a.agent_id",
 
     /* ---- sending ---- */
     [STATEMENT_ID_OWNER] =
@@ -181,14 +211,19 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 
     /* ---- tokens and bans ---- */
     [STATEMENT_TOKEN_FIND] =
-        "select " TOKEN_COLUMNS " from bearer_tokens where token_hash = ?1 and active = 1"
-        " and (expires_at is null or expires_at > ?2)",
+        "select " TOKEN_COLUMNS ", null, null, null from bearer_tokens where token_hash = ?1 and active = 1"
+        " and (expires_at is null or expires_at > ?2) union all"
+        " select t.token_hash, g.namespace_id, g.agent_id, null, 1, t.created_at, min(t.expires_at, "
+        "g.expires_at), g.used_at, " GRANT_ALSO ", g.id, g.audience from oauth_access_tokens t"
+        " join oauth_grants g on g.id = t.grant_id where t.token_hash = ?1 and t.expires_at > ?2"
+        " and " GRANT_STANDS("?2"),
     [STATEMENT_TOKEN_USED] = "update bearer_tokens set last_used_at = ?2 where token_hash = ?1",
     [STATEMENT_TOKEN_ADD] =
         "insert into bearer_tokens (token_hash, namespace_id, agent_id, label, active, created_at,"
         " expires_at) values (?1, ?2, ?3, ?4, 1, ?5, ?6) on conflict do nothing",
     [STATEMENT_TOKEN_LIST] =
-        "select " TOKEN_COLUMNS " from bearer_tokens order by namespace_id, agent_id, created_at, token_hash",
+        "select " TOKEN_COLUMNS
+        ", null, null, null from bearer_tokens order by namespace_id, agent_id, created_at, token_hash",
     /* A hash is of hex digits, so 'g' ends the range of a prefix. */
     [STATEMENT_TOKEN_MATCH] = "select count(*) from bearer_tokens where active = 1"
                               " and (expires_at is null or expires_at > ?1)"
@@ -204,6 +239,71 @@ const char *const statement_sql[STATEMENT_COUNT] = {
         " on conflict do update set banned_until = excluded.banned_until",
     [STATEMENT_BAN_LIST] =
         "select token_hash, banned_until from rate_limit_bans where banned_until > ?1 order by token_hash",
+
+    /* ---- logging in ---- */
+    [STATEMENT_CLIENTS_UNUSED] = "select count(*) from oauth_clients where used_at is null",
+    [STATEMENT_CLIENT_ADD] = "insert into oauth_clients (client_id, client_info, secret_hash, created_at)"
+                             " values (?1, ?2, ?3, ?4) on conflict do nothing",
+    [STATEMENT_CLIENT_FIND] = "select client_id, client_info, secret_hash, created_at, used_at"
+                              " from oauth_clients where client_id = ?1",
+    [STATEMENT_CLIENT_USED] = "update oauth_clients set used_at = ?2 where client_id = ?1",
+    [STATEMENT_CODE_ADD] =
+        "insert into oauth_codes (code_hash, kind, namespace_id, agent_id, also, created_at, expires_at)"
+        " values (?1, ?2, ?3, ?4, ?5, ?6, ?7) on conflict do nothing",
+    [STATEMENT_CODE_FIND] = "select namespace_id, agent_id, also from oauth_codes where code_hash = ?1"
+                            " and kind = ?2 and expires_at > ?3 and used_at is null",
+    [STATEMENT_CODE_USE] = "update oauth_codes set used_at = ?3 where code_hash = ?1 and kind = ?2",
+    [STATEMENT_AUTH_CODE_ADD] =
+        "insert into oauth_auth_codes (code_hash, client_id, client_name, namespace_id, agent_id, also,"
+        " redirect_uri, code_challenge, audience, scope, created_at, expires_at)"
+        " values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+    [STATEMENT_AUTH_CODE_FIND] =
+        "select grant_id, redirect_uri, code_challenge, audience, namespace_id, agent_id, also"
+        " from oauth_auth_codes where code_hash = ?1 and client_id = ?2 and expires_at > ?3",
+    [STATEMENT_AUTH_CODE_USE] = "update oauth_auth_codes set grant_id = ?2 where code_hash = ?1",
+    /* ?2 the grant, ?3 now, ?4 until when */
+    [STATEMENT_GRANT_OPEN] =
+        "insert into oauth_grants (id, client_id, client_name, namespace_id, agent_id, audience, scope,"
+        " created_at, expires_at) select ?2, client_id, client_name, namespace_id, agent_id, audience, scope,"
+        " ?3, ?4 from oauth_auth_codes where code_hash = ?1",
+    [STATEMENT_GRANT_NAMESPACE_ADD] =
+        "insert into oauth_grant_namespaces (grant_id, namespace_id, agent_id) values (?1, ?2, ?3)",
+    [STATEMENT_GRANT_BY_ID] = GRANT_SELECT " where g.id = ?1",
+    [STATEMENT_GRANT_LIST] = GRANT_SELECT " where " GRANT_STANDS("?1") " order by g.created_at, g.id",
+    [STATEMENT_GRANT_RENEW] =
+        "update oauth_grants set used_at = ?2, expires_at = max(expires_at, ?3) where id = ?1",
+    [STATEMENT_GRANT_USED] = "update oauth_grants set used_at = ?2 where id = ?1",
+    [STATEMENT_GRANT_REVOKE] = "update oauth_grants set ended_at = ?2 where id = ?1 and ended_at is null",
+    [STATEMENT_GRANT_MATCH] = "select count(*) from oauth_grants g where " GRANT_CHOSEN,
+    [STATEMENT_GRANT_END] = "update oauth_grants as g set ended_at = ?1 where " GRANT_CHOSEN,
+    [STATEMENT_ACCESS_ADD] = "insert into oauth_access_tokens (token_hash, grant_id, created_at, expires_at)"
+                             " values (?1, ?2, ?3, ?4)",
+    [STATEMENT_REFRESH_ADD] =
+        "insert into oauth_refresh_tokens (token_hash, grant_id, created_at, expires_at)"
+        " values (?1, ?2, ?3, ?4)",
+    [STATEMENT_REFRESH_FIND] =
+        "select t.grant_id, t.used_at, g.audience from oauth_refresh_tokens t"
+        " join oauth_grants g on g.id = t.grant_id where t.token_hash = ?1 and g.client_id = ?2"
+        " and t.expires_at > ?3 and g.ended_at is null",
+    [STATEMENT_REFRESH_USE] =
+        "update oauth_refresh_tokens set used_at = coalesce(used_at, ?2) where token_hash = ?1",
+    [STATEMENT_DEVICES_WAITING] =
+        "select count(*) from oauth_devices where state = 'waiting' and expires_at > ?1",
+    [STATEMENT_DEVICE_ADD] =
+        "insert into oauth_devices (device_hash, user_hash, machine, address, state, created_at, expires_at)"
+        " values (?1, ?2, ?3, ?4, 'waiting', ?5, ?6) on conflict do nothing",
+    [STATEMENT_DEVICE_BY_USER] =
+        "select device_hash, user_hash, machine, address, created_at, expires_at from oauth_devices"
+        " where user_hash = ?1 and state = 'waiting' and expires_at > ?2",
+    [STATEMENT_DEVICE_APPROVE] =
+        "update oauth_devices set state = 'approved', namespace_id = ?2, agent_id = ?3, also = ?4"
+        " where user_hash = ?1",
+    [STATEMENT_DEVICE_DENY] = "update oauth_devices set state = 'denied' where user_hash = ?1",
+    [STATEMENT_DEVICE_FIND] = "select state, asked_at, namespace_id, agent_id, also from oauth_devices"
+                              " where device_hash = ?1 and state <> 'redeemed' and expires_at > ?2",
+    [STATEMENT_DEVICE_ASKED] = "update oauth_devices set asked_at = ?2 where device_hash = ?1",
+    [STATEMENT_DEVICE_REDEEM] =
+        "update oauth_devices set state = 'redeemed', asked_at = ?2 where device_hash = ?1",
 
     /* ---- housekeeping ---- */
     [STATEMENT_LEASES_MOVE] =
@@ -233,6 +333,20 @@ const char *const statement_sql[STATEMENT_COUNT] = {
         "select count(*) from agent_registry where status = 'online' and last_seen < ?1",
     [STATEMENT_TOKENS_DELETE] = "delete from bearer_tokens where expires_at <= ?1",
     [STATEMENT_BANS_DELETE] = "delete from rate_limit_bans where banned_until <= ?1",
+    [STATEMENT_ACCESS_COUNT] = COUNT_OLD("oauth_access_tokens", RAN_OUT),
+    [STATEMENT_ACCESS_DELETE] = DELETE_OLD("oauth_access_tokens", "token_hash", RAN_OUT),
+    [STATEMENT_REFRESH_COUNT] = COUNT_OLD("oauth_refresh_tokens", RAN_OUT),
+    [STATEMENT_REFRESH_DELETE] = DELETE_OLD("oauth_refresh_tokens", "token_hash", RAN_OUT),
+    [STATEMENT_GRANTS_COUNT] = COUNT_OLD("oauth_grants", ENDED),
+    [STATEMENT_GRANTS_DELETE] = DELETE_OLD("oauth_grants", "id", ENDED),
+    [STATEMENT_AUTH_CODES_COUNT] = COUNT_OLD("oauth_auth_codes", RAN_OUT),
+    [STATEMENT_AUTH_CODES_DELETE] = DELETE_OLD("oauth_auth_codes", "code_hash", RAN_OUT),
+    [STATEMENT_CODES_COUNT] = COUNT_OLD("oauth_codes", RAN_OUT_OR_USED),
+    [STATEMENT_CODES_DELETE] = DELETE_OLD("oauth_codes", "code_hash", RAN_OUT_OR_USED),
+    [STATEMENT_DEVICES_COUNT] = COUNT_OLD("oauth_devices", RAN_OUT),
+    [STATEMENT_DEVICES_DELETE] = DELETE_OLD("oauth_devices", "device_hash", RAN_OUT),
+    [STATEMENT_CLIENTS_COUNT] = COUNT_OLD("oauth_clients", NEVER_USED),
+    [STATEMENT_CLIENTS_DELETE] = DELETE_OLD("oauth_clients", "client_id", NEVER_USED),
 
     /* ---- statistics: each from an index, that their cost stays small ---- */
     [STATEMENT_STATS_TOTAL] = "select count(*) from agent_messages",
@@ -244,6 +358,8 @@ const char *const statement_sql[STATEMENT_COUNT] = {
     [STATEMENT_STATS_TOMBSTONES] = "select count(unsent_at), count(expired_at) from agent_messages"
                                    " where unsent_at is not null or expired_at is not null",
     [STATEMENT_STATS_BANS] = "select count(*) from rate_limit_bans where banned_until > ?1",
+    [STATEMENT_STATS_OAUTH] = "select (select count(*) from oauth_clients),"
+                              " (select count(*) from oauth_grants g where " GRANT_STANDS("?1") ")",
     [STATEMENT_STATS_AGENTS] =
         "select a.namespace_id, a.agent_id, r.display_name, r.machine_name, r.client_type, r.platform, "
         "r.last_seen,"
@@ -254,8 +370,8 @@ const char *const statement_sql[STATEMENT_COUNT] = {
         " (select created_at" FROM_PENDING " where namespace_id = a.namespace_id and to_agent = "
         "a.agent_id"
         " and " IS_PENDING " order by seq limit 1)"
-        " from (select distinct namespace_id, agent_id from bearer_tokens where active = 1"
-        " and (expires_at is null or expires_at > ?1)) a"
-        " left join agent_registry r on r.namespace_id = a.namespace_id and r.agent_id = a.agent_id"
-        " order by a.namespace_id, a.agent_id",
+        " from (select distinct namespace_id, agent_id from " THOSE_WHO_EXIST(
+            "?1") ") a"
+                  " left join agent_registry r on r.namespace_id = a.namespace_id and r.agent_id = a.agent_id"
+                  " order by a.namespace_id, a.agent_id",
 };

@@ -22,6 +22,8 @@ static bool read_counts(struct db *db, struct store_stats *stats)
             &by_status[MESSAGE_PENDING], &stats->leased) ||
         !two_numbers(
             db, db_query_args(db, STATEMENT_STATS_TOMBSTONES, NULL, 0), &stats->unsent, &stats->expired) ||
+        !two_numbers(
+            db, db_query(db, STATEMENT_STATS_OAUTH, DB_INT(db->now_ms)), &stats->clients, &stats->grants) ||
         !db_number(db, STATEMENT_STATS_BANS, &stats->bans, DB_INT(db->now_ms)))
         return false;
     /* What is left over has been read: by far the most, so it is never counted one by one. */

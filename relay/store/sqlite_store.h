@@ -64,6 +64,9 @@ struct delivery {
 };
 MUST_CHECK bool sqlite_deliver(struct db *db, const struct delivery *delivery);
 
+/* Stores a bearer token where its hash is not there yet: db_changes tells. */
+MUST_CHECK bool sqlite_token_insert(struct db *db, const struct store_token *token);
+
 /* ---- the operations ---- */
 enum store_status sqlite_send(struct store *s, const struct store_caller *caller,
     const struct store_send *send, struct store_send_result *result);

@@ -26,6 +26,10 @@ static enum store_status read_tokens(struct db *db, sqlite3_stmt *statement, str
         token->created_ms = sqlite3_column_int64(statement, 5);
         token->expires_ms = sqlite3_column_int64(statement, 6);
         token->last_used_ms = sqlite3_column_int64(statement, 7);
+        const char *also = (const char *)sqlite3_column_text(statement, 8);
+        token->also = store_words(also ? also : "", &token->also_count);
+        db_column_uuid(statement, 9, token->grant_id);
+        token->audience = db_column_text(statement, 10);
     }
     return step == DB_END ? STORE_DONE : STORE_FAULT;
 }
@@ -48,9 +52,15 @@ static enum store_status find_run(struct db *db, void *arg)
     return STORE_DONE;
 }
 
+struct used_job {
+    enum statement which;
+    const char *key; /* the token's hash, or the grant's id */
+};
+
 static enum store_status used_run(struct db *db, void *arg)
 {
-    return db_run(db, STATEMENT_TOKEN_USED, db_text(arg), DB_INT(db->now_ms)) ? STORE_DONE : STORE_FAULT;
+    const struct used_job *job = arg;
+    return db_run(db, job->which, db_text(job->key), DB_INT(db->now_ms)) ? STORE_DONE : STORE_FAULT;
 }
 
 enum store_status sqlite_token_find(struct store *s, const char *hash, struct store_tokens *result)
@@ -59,9 +69,10 @@ enum store_status sqlite_token_find(struct store *s, const char *hash, struct st
     const enum store_status status = readers_run(sqlite_store(s)->readers, find_run, &job);
     if (status != STORE_DONE || !job.is_use_due)
         return status;
-    char key[SHA256_HEX_SIZE];
-    strlcpy(key, hash, sizeof key);
-    struct write write = {.run = used_run, .job = key};
+    const char *grant_id = result->items[0].grant_id;
+    struct used_job used = *grant_id ? (struct used_job){STATEMENT_GRANT_USED, grant_id}
+                                     : (struct used_job){STATEMENT_TOKEN_USED, hash};
+    struct write write = {.run = used_run, .job = &used};
     /* Whether this could be noted does not matter to who calls: the writer has logged it. */
     (void)!writer_submit(sqlite_store(s)->writer, &write);
     return STORE_DONE;
@@ -72,13 +83,17 @@ struct add_job {
     enum store_refusal *refusal;
 };
 
+bool sqlite_token_insert(struct db *db, const struct store_token *token)
+{
+    return db_run(db, STATEMENT_TOKEN_ADD, db_text(token->hash), db_text(token->namespace_id),
+        db_text(token->agent), db_text(token->label),
+        DB_INT(token->created_ms ? token->created_ms : db->now_ms), DB_TIME(token->expires_ms));
+}
+
 static enum store_status add_run(struct db *db, void *arg)
 {
     struct add_job *job = arg;
-    const struct store_token *token = job->token;
-    if (!db_run(db, STATEMENT_TOKEN_ADD, db_text(token->hash), db_text(token->namespace_id),
-            db_text(token->agent), db_text(token->label),
-            DB_INT(token->created_ms ? token->created_ms : db->now_ms), DB_TIME(token->expires_ms)))
+    if (!sqlite_token_insert(db, job->token))
         return STORE_FAULT;
     *job->refusal = db_changes(db) == 0 ? REFUSAL_EXISTS : REFUSAL_NONE;
     return *job->refusal == REFUSAL_NONE ? STORE_DONE : STORE_REFUSED;

@@ -17,8 +17,7 @@ const char *const message_status_names[] = {
 
 /* ---- results ---- */
 
-/* Doubles a list's room whenever its count reaches a power of two, so that the structs need no capacity. */
-static void *list_grow(void *items, size_t count, size_t size)
+void *store_list_grow(void *items, size_t count, size_t size)
 {
     if (count != 0 && (count & (count - 1)) != 0)
         return items;
@@ -27,7 +26,7 @@ static void *list_grow(void *items, size_t count, size_t size)
 
 struct store_message *store_messages_add(struct store_messages *messages)
 {
-    messages->items = list_grow(messages->items, messages->count, sizeof *messages->items);
+    messages->items = store_list_grow(messages->items, messages->count, sizeof *messages->items);
     struct store_message *added = &messages->items[messages->count++];
     memset(added, 0, sizeof *added);
     return added;
@@ -35,7 +34,7 @@ struct store_message *store_messages_add(struct store_messages *messages)
 
 struct store_agent *store_agents_add(struct store_agents *agents)
 {
-    agents->items = list_grow(agents->items, agents->count, sizeof *agents->items);
+    agents->items = store_list_grow(agents->items, agents->count, sizeof *agents->items);
     struct store_agent *added = &agents->items[agents->count++];
     memset(added, 0, sizeof *added);
     return added;
@@ -43,7 +42,7 @@ struct store_agent *store_agents_add(struct store_agents *agents)
 
 struct store_token *store_tokens_add(struct store_tokens *tokens)
 {
-    tokens->items = list_grow(tokens->items, tokens->count, sizeof *tokens->items);
+    tokens->items = store_list_grow(tokens->items, tokens->count, sizeof *tokens->items);
     struct store_token *added = &tokens->items[tokens->count++];
     memset(added, 0, sizeof *added);
     return added;
@@ -141,22 +140,21 @@ void store_stats_free(struct store_stats *stats)
 
 /* ---- operations ---- */
 
-static int64_t now_micros(void)
+int64_t store_began(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-static enum store_status observed(
-    struct store *s, const char *operation, int64_t began, enum store_status status)
+enum store_status store_ended(struct store *s, const char *operation, int64_t began, enum store_status status)
 {
     if (s->observe)
-        s->observe(operation, now_micros() - began, status);
+        s->observe(operation, store_began() - began, status);
     return status;
 }
 
-static enum store_status missing(const char *operation)
+enum store_status store_lacks(const char *operation)
 {
     log_error("this_store_lacks_an_operation", LOG_STR("operation", operation));
     return STORE_FAULT;
@@ -165,215 +163,216 @@ static enum store_status missing(const char *operation)
 enum store_status store_send(struct store *s, const struct store_caller *caller,
     const struct store_send *send, struct store_send_result *result)
 {
-    const int64_t began = now_micros();
+    const int64_t began = store_began();
     *result = (struct store_send_result){0};
-    const enum store_status status = s->ops->send ? s->ops->send(s, caller, send, result) : missing("send");
+    const enum store_status status =
+        s->ops->send ? s->ops->send(s, caller, send, result) : store_lacks("send");
     if (status == STORE_FAULT)
         store_send_result_free(result);
-    return observed(s, "send", began, status);
+    return store_ended(s, "send", began, status);
 }
 
 enum store_status store_offer(struct store *s, const struct store_caller *caller,
     const struct store_offer *offer, struct store_offer_result *result)
 {
-    const int64_t began = now_micros();
+    const int64_t began = store_began();
     *result = (struct store_offer_result){0};
     const enum store_status status =
-        s->ops->offer ? s->ops->offer(s, caller, offer, result) : missing("offer");
+        s->ops->offer ? s->ops->offer(s, caller, offer, result) : store_lacks("offer");
     if (status == STORE_FAULT)
         store_offer_result_free(result);
-    return observed(s, "offer", began, status);
+    return store_ended(s, "offer", began, status);
 }
 
 enum store_status store_ack(struct store *s, const struct store_caller *caller, const char *lease,
     const char *const *ids, size_t ids_count, enum store_release release, int64_t *released)
 {
-    const int64_t began = now_micros();
+    const int64_t began = store_began();
     int64_t went_back = 0;
     const enum store_status status =
-        s->ops->ack ? s->ops->ack(s, caller, lease, ids, ids_count, release, &went_back) : missing("ack");
+        s->ops->ack ? s->ops->ack(s, caller, lease, ids, ids_count, release, &went_back) : store_lacks("ack");
     if (released)
         *released = status == STORE_FAULT ? 0 : went_back;
-    return observed(s, "ack", began, status);
+    return store_ended(s, "ack", began, status);
 }
 
 enum store_status store_reply(struct store *s, const struct store_caller *caller,
     const struct store_reply *reply, struct store_reply_result *result)
 {
-    const int64_t began = now_micros();
+    const int64_t began = store_began();
     *result = (struct store_reply_result){0};
     const enum store_status status =
-        s->ops->reply ? s->ops->reply(s, caller, reply, result) : missing("reply");
+        s->ops->reply ? s->ops->reply(s, caller, reply, result) : store_lacks("reply");
     if (status == STORE_FAULT)
         store_reply_result_free(result);
-    return observed(s, "reply", began, status);
+    return store_ended(s, "reply", began, status);
 }
 
 enum store_status store_unsend(
     struct store *s, const struct store_caller *caller, const char *message_id, enum store_refusal *refusal)
 {
-    const int64_t began = now_micros();
+    const int64_t began = store_began();
     *refusal = REFUSAL_NONE;
     const enum store_status status =
-        s->ops->unsend ? s->ops->unsend(s, caller, message_id, refusal) : missing("unsend");
-    return observed(s, "unsend", began, status);
+        s->ops->unsend ? s->ops->unsend(s, caller, message_id, refusal) : store_lacks("unsend");
+    return store_ended(s, "unsend", began, status);
 }
 
 enum store_status store_recall(struct store *s, const struct store_caller *caller,
     const struct store_recall *recall, struct store_messages *result)
 {
-    const int64_t began = now_micros();
+    const int64_t began = store_began();
     *result = (struct store_messages){0};
     const enum store_status status =
-        s->ops->recall ? s->ops->recall(s, caller, recall, result) : missing("recall");
+        s->ops->recall ? s->ops->recall(s, caller, recall, result) : store_lacks("recall");
     if (status == STORE_FAULT)
         store_messages_free(result);
-    return observed(s, "recall", began, status);
+    return store_ended(s, "recall", began, status);
 }
 
 enum store_status store_inbox(struct store *s, const struct store_caller *caller,
     enum message_status status_wanted, size_t limit, bool count_only, struct store_messages *result,
     int64_t *count)
 {
-    const int64_t began = now_micros();
+    const int64_t began = store_began();
     *result = (struct store_messages){0};
     *count = 0;
     const enum store_status status =
         s->ops->inbox ? s->ops->inbox(s, caller, status_wanted, limit, count_only, result, count)
-                      : missing("inbox");
+                      : store_lacks("inbox");
     if (status == STORE_FAULT)
         store_messages_free(result);
-    return observed(s, "inbox", began, status);
+    return store_ended(s, "inbox", began, status);
 }
 
 enum store_status store_events(struct store *s, const struct store_caller *caller, int64_t after_seq,
     size_t limit, struct store_messages *result, int64_t *newest)
 {
-    const int64_t began = now_micros();
+    const int64_t began = store_began();
     *result = (struct store_messages){0};
     *newest = 0;
     const enum store_status status =
-        s->ops->events ? s->ops->events(s, caller, after_seq, limit, result, newest) : missing("events");
+        s->ops->events ? s->ops->events(s, caller, after_seq, limit, result, newest) : store_lacks("events");
     if (status == STORE_FAULT)
         store_messages_free(result);
-    return observed(s, "events", began, status);
+    return store_ended(s, "events", began, status);
 }
 
 enum store_status store_touch(struct store *s, const struct store_caller *caller)
 {
-    const int64_t began = now_micros();
-    const enum store_status status = s->ops->touch ? s->ops->touch(s, caller) : missing("touch");
-    return observed(s, "touch", began, status);
+    const int64_t began = store_began();
+    const enum store_status status = s->ops->touch ? s->ops->touch(s, caller) : store_lacks("touch");
+    return store_ended(s, "touch", began, status);
 }
 
 enum store_status store_token_find(
     struct store *s, const char hash[static SHA256_HEX_SIZE], struct store_tokens *result)
 {
-    const int64_t began = now_micros();
+    const int64_t began = store_began();
     *result = (struct store_tokens){0};
     const enum store_status status =
-        s->ops->token_find ? s->ops->token_find(s, hash, result) : missing("token_find");
+        s->ops->token_find ? s->ops->token_find(s, hash, result) : store_lacks("token_find");
     if (status == STORE_FAULT)
         store_tokens_free(result);
-    return observed(s, "token_find", began, status);
+    return store_ended(s, "token_find", began, status);
 }
 
 enum store_status store_token_add(
     struct store *s, const struct store_token *token, enum store_refusal *refusal)
 {
-    const int64_t began = now_micros();
+    const int64_t began = store_began();
     *refusal = REFUSAL_NONE;
     const enum store_status status =
-        s->ops->token_add ? s->ops->token_add(s, token, refusal) : missing("token_add");
-    return observed(s, "token_add", began, status);
+        s->ops->token_add ? s->ops->token_add(s, token, refusal) : store_lacks("token_add");
+    return store_ended(s, "token_add", began, status);
 }
 
 enum store_status store_token_list(struct store *s, struct store_tokens *result)
 {
-    const int64_t began = now_micros();
+    const int64_t began = store_began();
     *result = (struct store_tokens){0};
     const enum store_status status =
-        s->ops->token_list ? s->ops->token_list(s, result) : missing("token_list");
+        s->ops->token_list ? s->ops->token_list(s, result) : store_lacks("token_list");
     if (status == STORE_FAULT)
         store_tokens_free(result);
-    return observed(s, "token_list", began, status);
+    return store_ended(s, "token_list", began, status);
 }
 
 enum store_status store_token_end(struct store *s, const char *hash_prefix, const char *namespace_id,
     const char *agent, int64_t expires_ms, int64_t *count)
 {
-    const int64_t began = now_micros();
+    const int64_t began = store_began();
     *count = 0;
     const enum store_status status =
         s->ops->token_end ? s->ops->token_end(s, hash_prefix, namespace_id, agent, expires_ms, count)
-                          : missing("token_end");
-    return observed(s, "token_end", began, status);
+                          : store_lacks("token_end");
+    return store_ended(s, "token_end", began, status);
 }
 
 enum store_status store_ban_put(struct store *s, const struct store_ban *ban)
 {
-    const int64_t began = now_micros();
-    const enum store_status status = s->ops->ban_put ? s->ops->ban_put(s, ban) : missing("ban_put");
-    return observed(s, "ban_put", began, status);
+    const int64_t began = store_began();
+    const enum store_status status = s->ops->ban_put ? s->ops->ban_put(s, ban) : store_lacks("ban_put");
+    return store_ended(s, "ban_put", began, status);
 }
 
 enum store_status store_ban_list(struct store *s, struct store_ban **bans, size_t *count)
 {
-    const int64_t began = now_micros();
+    const int64_t began = store_began();
     *bans = NULL;
     *count = 0;
     const enum store_status status =
-        s->ops->ban_list ? s->ops->ban_list(s, bans, count) : missing("ban_list");
+        s->ops->ban_list ? s->ops->ban_list(s, bans, count) : store_lacks("ban_list");
     if (status == STORE_FAULT) {
         free(*bans);
         *bans = NULL;
         *count = 0;
     }
-    return observed(s, "ban_list", began, status);
+    return store_ended(s, "ban_list", began, status);
 }
 
 enum store_status store_cleanup(struct store *s, int64_t max_age_ms, int64_t active_window_ms, bool dry_run,
     struct store_cleanup_result *result)
 {
-    const int64_t began = now_micros();
+    const int64_t began = store_began();
     *result = (struct store_cleanup_result){0};
     const enum store_status status = s->ops->cleanup
                                          ? s->ops->cleanup(s, max_age_ms, active_window_ms, dry_run, result)
-                                         : missing("cleanup");
+                                         : store_lacks("cleanup");
     if (status == STORE_FAULT)
         store_cleanup_result_free(result);
-    return observed(s, "cleanup", began, status);
+    return store_ended(s, "cleanup", began, status);
 }
 
 enum store_status store_stats(struct store *s, struct store_stats *stats)
 {
-    const int64_t began = now_micros();
+    const int64_t began = store_began();
     *stats = (struct store_stats){0};
-    const enum store_status status = s->ops->stats ? s->ops->stats(s, stats) : missing("stats");
+    const enum store_status status = s->ops->stats ? s->ops->stats(s, stats) : store_lacks("stats");
     if (status == STORE_FAULT)
         store_stats_free(stats);
-    return observed(s, "stats", began, status);
+    return store_ended(s, "stats", began, status);
 }
 
 bool store_ready(struct store *s)
 {
-    const int64_t began = now_micros();
-    const enum store_status status = s->ops->ready ? s->ops->ready(s) : missing("ready");
-    return observed(s, "ready", began, status) == STORE_DONE;
+    const int64_t began = store_began();
+    const enum store_status status = s->ops->ready ? s->ops->ready(s) : store_lacks("ready");
+    return store_ended(s, "ready", began, status) == STORE_DONE;
 }
 
 bool store_backup(struct store *s, const char *folder, struct buf *why)
 {
-    const int64_t began = now_micros();
-    const bool done = s->ops->backup ? s->ops->backup(s, folder, why) : missing("backup") == STORE_DONE;
-    observed(s, "backup", began, done ? STORE_DONE : STORE_FAULT);
+    const int64_t began = store_began();
+    const bool done = s->ops->backup ? s->ops->backup(s, folder, why) : store_lacks("backup") == STORE_DONE;
+    store_ended(s, "backup", began, done ? STORE_DONE : STORE_FAULT);
     return done;
 }
 
 bool store_migrate(struct store *s, int *applied, struct buf *why)
 {
     *applied = 0;
-    return s->ops->migrate ? s->ops->migrate(s, applied, why) : missing("migrate") == STORE_DONE;
+    return s->ops->migrate ? s->ops->migrate(s, applied, why) : store_lacks("migrate") == STORE_DONE;
 }
 
 void store_observe(

@@ -314,8 +314,9 @@ struct store_stats {
     int64_t by_status[4]; /* indexed by message_status */
     int64_t leased, unsent, expired;
     int64_t bans;
+    int64_t clients, grants;    /* registered; that stand (store_oauth.h) */
     int64_t oldest_pending_ms;  /* sent at; 0: none */
-    struct store_agents agents; /* every agent with an active token, with counts */
+    struct store_agents agents; /* every agent that exists, with counts */
 };
 void store_stats_free(struct store_stats *stats);
 MUST_CHECK enum store_status store_stats(struct store *s, struct store_stats *stats);

@@ -13,7 +13,7 @@
 /* Whom something lets in: an agent in its own namespace, and under the same name in those beside. */
 struct store_subject {
     char *namespace_id, *agent;
-    char **also; /* further namespaces, distinct, without its own */
+    char **also; /* further namespaces, distinct, without its own; of a grant by name */
     size_t also_count;
 };
 void store_subject_free(struct store_subject *subject);
@@ -32,7 +32,8 @@ struct store_clients {
 };
 void store_clients_free(struct store_clients *clients);
 
-/* REFUSED (TOO_MANY) where max_unused clients are there that never got a token. */
+/* REFUSED (TOO_MANY) where max_unused clients are there that never got a token; REFUSED (EXISTS) where that
+ * client_id is. */
 MUST_CHECK enum store_status store_client_add(
     struct store *s, const struct store_client *client, int64_t max_unused, enum store_refusal *refusal);
 /* ABSENT: no such client. Frees with store_clients_free (one item). */
@@ -78,7 +79,7 @@ struct store_grant {
     struct store_subject subject;
     char *audience, *scope;
     int64_t created_ms, used_ms; /* used: 0 never, and no finer than some minutes */
-    int64_t expires_ms;          /* of its last refresh token */
+    int64_t expires_ms;          /* of its last refresh token: the grant and all its tokens end with it */
 };
 struct store_grants {
     struct store_grant *items;
@@ -93,8 +94,8 @@ struct store_token_pair {
 };
 /* Turns an authorization code into a grant with its first pair; *result has that grant. redirect_uri,
  * challenge and audience (NULL: not said again) must be what they were. ABSENT: no such code for that client,
- * run out, or one of these differs (the code stays). REFUSED (USED): it was redeemed before; what it gave has
- * been revoked now. */
+ * run out, or one of these differs (the code stays). REFUSED (USED): that client redeemed it before, whatever
+ * it says of the rest now; what it gave has been revoked now. */
 struct store_redemption {
     const char *client_id, *redirect_uri, *challenge, *audience;
     struct store_token_pair pair;
@@ -104,9 +105,9 @@ MUST_CHECK enum store_status store_code_redeem(struct store *s, const char code_
 
 enum { REFRESH_GRACE_MS = 30 * 1000 };
 /* Rotates: the refresh token is used up, and a new pair joins the grant; its older access tokens run on to
- * their end. Within REFRESH_GRACE_MS of its first use a repeat gets a pair beside it. ABSENT: no such token
- * of that client, run out, of a revoked grant, or for another audience (NULL: not said). REFUSED (USED):
- * later repeat; the grant has been revoked now. */
+ * their end. Up to REFRESH_GRACE_MS after its first use a repeat gets a pair beside it. ABSENT: no such token
+ * of that client, run out, of a revoked grant, or for another audience (NULL: not said; nothing is used up).
+ * REFUSED (USED): a later repeat, for whatever audience; the grant has been revoked now. */
 MUST_CHECK enum store_status store_refresh(struct store *s, const char refresh_hash[static SHA256_HEX_SIZE],
     const char *client_id, const char *audience, const struct store_token_pair *pair,
     struct store_grants *result, enum store_refusal *refusal);
@@ -146,8 +147,8 @@ MUST_CHECK enum store_status store_device_decide(struct store *s,
     const char user_hash[static SHA256_HEX_SIZE], const char *connect_hash, struct store_subject *subject,
     enum store_refusal *refusal);
 /* The device asks. DONE: approved, and the token is its agent's bearer token now (once; namespace_id and
- * agent of token are not read). REFUSED: PENDING, SLOW_DOWN (asked within interval_ms of the last time) or
- * DENIED. ABSENT: no such device code, used, or run out. */
+ * agent of token are not read; a bearer token has no further namespaces). REFUSED: PENDING, SLOW_DOWN (asked
+ * within interval_ms of the last time) or DENIED. ABSENT: no such device code, used, or run out. */
 MUST_CHECK enum store_status store_device_redeem(struct store *s,
     const char device_hash[static SHA256_HEX_SIZE], const struct store_token *token, int64_t interval_ms,
     struct store_subject *subject, enum store_refusal *refusal);
@@ -157,7 +158,7 @@ MUST_CHECK enum store_status store_device_redeem(struct store *s,
 struct store_oauth_cleanup {
     int64_t clients; /* registrations that never got a token, older than max_age_ms */
     int64_t grants;  /* ended or run out */
-    int64_t codes;   /* of all kinds, run out or used */
+    int64_t codes;   /* of all kinds, run out; the operator's also where they were used */
     int64_t tokens;  /* run out */
 };
 /* dry_run only counts. */

@@ -8,7 +8,7 @@
 #include "../../common/alloc.h"
 #include "data_folder.h"
 #include "sqlite_migration.h"
-#include "sqlite_store.h"
+#include "sqlite_oauth.h"
 
 enum { READERS_RELAY = 4, READERS_ADMIN = 1 };
 
@@ -184,6 +184,20 @@ static const struct store_ops sqlite_ops = {
     .token_end = sqlite_token_end,
     .ban_put = sqlite_ban_put,
     .ban_list = sqlite_ban_list,
+    .client_add = sqlite_client_add,
+    .client_find = sqlite_client_find,
+    .code_add = sqlite_code_add,
+    .invite_redeem = sqlite_invite_redeem,
+    .authorize = sqlite_authorize,
+    .code_redeem = sqlite_code_redeem,
+    .refresh = sqlite_refresh,
+    .grant_list = sqlite_grant_list,
+    .grant_end = sqlite_grant_end,
+    .device_add = sqlite_device_add,
+    .device_find = sqlite_device_find,
+    .device_decide = sqlite_device_decide,
+    .device_redeem = sqlite_device_redeem,
+    .oauth_cleanup = sqlite_oauth_cleanup,
     .cleanup = sqlite_cleanup,
     .stats = sqlite_stats,
     .ready = sqlite_ready,
