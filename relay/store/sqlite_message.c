@@ -43,6 +43,13 @@ const char *sqlite_status_name(enum message_status status)
     return message_status_names[status];
 }
 
+struct message_life sqlite_life_read(struct db *db, sqlite3_stmt *statement)
+{
+    return message_life_stored(status_of((const char *)sqlite3_column_text(statement, 0)),
+        sqlite3_column_int64(statement, 1) > db->now_ms, (unsigned)sqlite3_column_int64(statement, 2),
+        sqlite3_column_int64(statement, 3) != 0, sqlite3_column_int64(statement, 4) != 0);
+}
+
 void sqlite_message_read(struct db *db, sqlite3_stmt *statement, struct store_messages *messages)
 {
     struct store_message *message = store_messages_add(messages);
@@ -130,14 +137,14 @@ bool sqlite_deliver(struct db *db, const struct delivery *d)
 {
     /* What one sends to oneself has been seen, and what the relay says of itself must never hold up a queue.
      */
-    const bool is_deferred = d->is_notice || strcmp(d->from, d->to) == 0;
-    const bool stored =
-        db_run(db, STATEMENT_MESSAGE_INSERT, db_text(d->id), db_text(d->namespace_id), db_text(d->from),
-            db_text(d->to), db_text(sqlite_status_name(is_deferred ? MESSAGE_DEFERRED : MESSAGE_PENDING)),
-            DB_INT(d->is_notice), DB_INT(db->now_ms), DB_TIME(is_deferred ? db->now_ms : 0),
-            db_text(d->reply_to), db_text(d->thread_id), db_text(d->group_id),
-            d->fingerprint ? DB_BLOB(d->fingerprint, FINGERPRINT_SIZE) : DB_NULL, DB_INT(d->content_len),
-            DB_BYTES(d->content, d->content_len));
+    const struct message_life life = message_life_begin(strcmp(d->from, d->to) == 0, d->is_notice);
+    const bool is_deferred = life.state == LIFE_DEFERRED;
+    const bool stored = db_run(db, STATEMENT_MESSAGE_INSERT, db_text(d->id), db_text(d->namespace_id),
+        db_text(d->from), db_text(d->to), db_text(sqlite_status_name(message_life_status(life))),
+        DB_INT(d->is_notice), DB_INT(db->now_ms), DB_TIME(is_deferred ? db->now_ms : 0), db_text(d->reply_to),
+        db_text(d->thread_id), db_text(d->group_id),
+        d->fingerprint ? DB_BLOB(d->fingerprint, FINGERPRINT_SIZE) : DB_NULL, DB_INT(d->content_len),
+        DB_BYTES(d->content, d->content_len));
     if (!is_deferred)
         queue_note_added(db, d->namespace_id, d->to, d->content_len);
     return stored &&

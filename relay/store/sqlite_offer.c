@@ -103,11 +103,13 @@ static bool read_one(struct db *db, int64_t seq, struct store_messages *messages
 static bool lease_one(
     struct db *db, const struct offer_job *job, struct store_message *message, bool is_renewal)
 {
-    if (!is_renewal) {
-        message->attempt++;
-        message->offered_ms = message->offered_ms != 0 ? message->offered_ms : db->now_ms;
-    }
+    struct message_life life = message_life_of(message);
+    if (message_life_apply(&life, is_renewal ? LIFE_RENEW : LIFE_OFFER) != LIFE_MOVES)
+        return false; /* the scan only takes what is on offer */
+    message->attempt = life.offers;
     message->is_leased = true;
+    if (message->offered_ms == 0)
+        message->offered_ms = db->now_ms;
     const int64_t until = db->now_ms + lease_ms(message->attempt);
     if (is_renewal)
         return db_run(db, STATEMENT_LEASE_RENEW, DB_INT(message->seq), DB_INT(until));

@@ -19,6 +19,8 @@ struct reply_job {
 
 struct original {
     int64_t seq;
+    struct message_life life;  /* after the reply */
+    enum life_verdict verdict; /* on the reply */
     char thread_id[UUID_SIZE]; /* "" for none */
     bool is_resolved;
 };
@@ -33,14 +35,17 @@ static enum store_status find_original(struct db *db, struct reply_job *job, str
     const enum db_step step = db_next(db, statement);
     if (step != DB_ROW)
         return step == DB_END ? STORE_ABSENT : STORE_FAULT;
-    original->seq = sqlite3_column_int64(statement, 0);
+    enum { SEQ = LIFE_COLUMNS_COUNT, FROM, THREAD_ID, THREAD, RESOLVED };
+    original->life = sqlite_life_read(db, statement);
+    original->verdict = message_life_apply(&original->life, job->reply->defer ? LIFE_DEFER : LIFE_REPLY);
+    original->seq = sqlite3_column_int64(statement, SEQ);
     job->result->sent.namespace_id = xstrdup(job->caller->namespace_id);
-    job->result->sent.to = db_column_text(statement, 1);
-    db_column_uuid(statement, 2, original->thread_id);
-    job->result->thread = db_column_text(statement, 3);
-    original->is_resolved = sqlite3_column_int64(statement, 4) != 0;
+    job->result->sent.to = db_column_text(statement, FROM);
+    db_column_uuid(statement, THREAD_ID, original->thread_id);
+    job->result->thread = db_column_text(statement, THREAD);
+    original->is_resolved = sqlite3_column_int64(statement, RESOLVED) != 0;
     db_done(statement);
-    return STORE_DONE;
+    return original->verdict == LIFE_ABSENT ? STORE_ABSENT : STORE_DONE;
 }
 
 static enum store_status refuse(struct reply_job *job, enum store_refusal refusal)
@@ -49,20 +54,26 @@ static enum store_status refuse(struct reply_job *job, enum store_refusal refusa
     return STORE_REFUSED;
 }
 
-/* STORE_DONE: the content may go out, or went out before (result->repeat). */
-static enum store_status check_content(
+/* STORE_DONE: the id is free, or the reply was there before (result->repeat). */
+static enum store_status check_id(struct db *db, struct reply_job *job)
+{
+    if (!job->reply->content || !job->reply->reply_id)
+        return STORE_DONE;
+    const enum id_owner owner = sqlite_id_owner(db, job->id, job->caller, job->fingerprint);
+    if (owner == ID_FAULT)
+        return STORE_FAULT;
+    if (owner == ID_TAKEN)
+        return refuse(job, REFUSAL_ID_TAKEN);
+    job->result->repeat = owner == ID_REPEAT;
+    return STORE_DONE;
+}
+
+/* STORE_DONE: the content may go out. */
+static enum store_status check_recipient(
     struct db *db, struct reply_job *job, const struct recipient *recipient)
 {
     const struct store_caller *caller = job->caller;
-    if (job->reply->reply_id) {
-        const enum id_owner owner = sqlite_id_owner(db, job->id, caller, job->fingerprint);
-        if (owner == ID_FAULT)
-            return STORE_FAULT;
-        if (owner == ID_TAKEN)
-            return refuse(job, REFUSAL_ID_TAKEN);
-        job->result->repeat = owner == ID_REPEAT;
-    }
-    if (job->result->repeat)
+    if (!job->reply->content)
         return STORE_DONE;
     if (!recipient->exists)
         return refuse(job, REFUSAL_UNKNOWN_RECIPIENT);
@@ -93,9 +104,10 @@ static bool deliver(struct db *db, struct reply_job *job, const struct original 
 static bool mark_original(struct db *db, const struct reply_job *job, const struct original *original)
 {
     const bool defer = job->reply->defer;
-    return db_run(db, STATEMENT_REPLY_MARK, DB_INT(original->seq),
-        db_text(sqlite_status_name(defer ? MESSAGE_DEFERRED : MESSAGE_REPLIED)), DB_INT(db->now_ms),
-        DB_TIME(defer ? 0 : db->now_ms), DB_TIME(defer ? db->now_ms : 0));
+    return original->verdict != LIFE_MOVES ||
+           db_run(db, STATEMENT_REPLY_MARK, DB_INT(original->seq),
+               db_text(sqlite_status_name(message_life_status(original->life))), DB_INT(db->now_ms),
+               DB_TIME(defer ? 0 : db->now_ms), DB_TIME(defer ? db->now_ms : 0));
 }
 
 /* Whether the thread is closed when this reply is done; a message in it opens it again. */
@@ -118,8 +130,11 @@ static enum store_status reply_run(struct db *db, void *arg)
     struct recipient recipient;
     if (!sqlite_recipient_find(db, job->caller->namespace_id, job->result->sent.to, &recipient))
         return STORE_FAULT;
-    if (job->reply->content)
-        status = check_content(db, job, &recipient);
+    status = check_id(db, job);
+    if (status == STORE_DONE && !job->result->repeat && original.verdict == LIFE_REFUSED)
+        status = refuse(job, REFUSAL_EXPIRED);
+    if (status == STORE_DONE && !job->result->repeat)
+        status = check_recipient(db, job, &recipient);
     if (status != STORE_DONE)
         return status;
 

@@ -229,10 +229,10 @@ static enum store_status unsend_run(struct db *db, void *arg)
     size_t found = 0, seen = 0;
     enum db_step step;
     while ((step = db_next(db, statement)) == DB_ROW) {
-        const bool is_unsent = sqlite3_column_int(statement, 0) != 0,
-                   is_untouched = sqlite3_column_int(statement, 1) != 0;
-        found++;
-        seen += !is_unsent && !is_untouched;
+        struct message_life life = sqlite_life_read(db, statement);
+        const enum life_verdict verdict = message_life_apply(&life, LIFE_UNSEND);
+        found += verdict != LIFE_ABSENT;
+        seen += verdict == LIFE_REFUSED;
     }
     if (step == DB_FAULT)
         return STORE_FAULT;

@@ -26,6 +26,20 @@
     " union all select n.namespace_id, n.agent_id from oauth_grant_namespaces n"                             \
     " join oauth_grants g on g.id = n.grant_id where " GRANT_STANDS(now) ")"
 
+/* Which messages an event changes: what message_life.h has, in the same words. check_message_life tries each
+ * event on each state. */
+#define CHANGED_BY_ACK     IS_PENDING
+#define CHANGED_BY_OFFER   IS_PENDING /* of those that the scan found on offer */
+#define CHANGED_BY_RENEW   IS_PENDING /* and these three: of those that name the lease */
+#define CHANGED_BY_RELEASE IS_PENDING
+#define CHANGED_BY_LOSE    IS_PENDING
+#define CHANGED_BY_REPLY   IS_LIVE
+#define CHANGED_BY_UNSEND  IS_PENDING " and attempts = 0"
+#define CHANGED_BY_EXPIRE  IS_LIVE
+
+/* What sqlite_life_read reads, in this order. */
+#define LIFE_COLUMNS "m.status, m.lease_until, m.attempts, m.unsent_at, m.expired_at"
+
 #define TOKEN_COLUMNS                                                                                        \
     "token_hash, namespace_id, agent_id, label, active, created_at, expires_at, last_used_at"
 
@@ -99,7 +113,7 @@ const char *const statement_sql[STATEMENT_COUNT] = {
     /* ---- who calls ---- */
     [STATEMENT_ACK] = "update agent_messages set status = 'read', delivered_at = coalesce(delivered_at, ?4),"
                       " lease_id = null, lease_until = null"
-                      " where id = ?3 and namespace_id = ?1 and to_agent = ?2 and " IS_PENDING,
+                      " where id = ?3 and namespace_id = ?1 and to_agent = ?2 and " CHANGED_BY_ACK,
     [STATEMENT_PRESENCE] =
         "insert into agent_registry (namespace_id, agent_id, status, last_seen, display_name, machine_name,"
         " client_type, platform, user_agent, request_host) values (?1, ?2, 'online', ?3, ?4, ?5, ?6, ?7, ?8, "
@@ -157,16 +171,17 @@ const char *const statement_sql[STATEMENT_COUNT] = {
     [STATEMENT_MESSAGE_BY_SEQ] = "select " MESSAGE_COLUMNS WITH_CONTENT FROM_MESSAGES " where m.seq = ?1",
     [STATEMENT_LEASE_TAKE] =
         "update agent_messages set lease_id = ?2, lease_until = ?3, attempts = attempts + 1,"
-        " offered_at = coalesce(offered_at, ?4) where seq = ?1",
-    [STATEMENT_LEASE_RENEW] = "update agent_messages set lease_until = ?2 where seq = ?1",
+        " offered_at = coalesce(offered_at, ?4) where seq = ?1 and " CHANGED_BY_OFFER,
+    [STATEMENT_LEASE_RENEW] =
+        "update agent_messages set lease_until = ?2 where seq = ?1 and " CHANGED_BY_RENEW,
     [STATEMENT_LEASE_RELEASE] =
         "update agent_messages indexed by agent_messages_pending set lease_id = null, lease_until = null, "
         "attempts = attempts - 1,"
         " offered_at = case when attempts = 1 then null else offered_at end"
-        " where namespace_id = ?1 and to_agent = ?2 and lease_id = ?3 and " IS_PENDING,
+        " where namespace_id = ?1 and to_agent = ?2 and lease_id = ?3 and " CHANGED_BY_RELEASE,
     [STATEMENT_LEASE_END] =
         "update agent_messages indexed by agent_messages_pending set lease_id = null, lease_until = null"
-        " where namespace_id = ?1 and to_agent = ?2 and lease_id = ?3 and " IS_PENDING,
+        " where namespace_id = ?1 and to_agent = ?2 and lease_id = ?3 and " CHANGED_BY_LOSE,
     [STATEMENT_DEFERRED_COUNT] =
         "select count(*)" FROM_DEFERRED " where namespace_id = ?1 and to_agent = ?2 and " IS_DEFERRED,
     [STATEMENT_DEFERRED_LIST] =
@@ -175,18 +190,17 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 
     /* ---- reply, unsend ---- */
     [STATEMENT_REPLY_ORIGINAL] =
-        "select m.seq, m.from_agent, m.thread_id, t.slug, t.resolved_at" FROM_MESSAGES
-        " where m.id = ?3 and m.namespace_id = ?1 and m.to_agent = ?2 and m.unsent_at is null",
+        "select " LIFE_COLUMNS ", m.seq, m.from_agent, m.thread_id, t.slug, t.resolved_at" FROM_MESSAGES
+        " where m.id = ?3 and m.namespace_id = ?1 and m.to_agent = ?2",
     /* ?2 status, ?3 now, ?4 when replied, ?5 when deferred */
     [STATEMENT_REPLY_MARK] =
         "update agent_messages set status = ?2, lease_id = null, lease_until = null,"
         " delivered_at = coalesce(delivered_at, ?3), replied_at = coalesce(replied_at, ?4),"
-        " deferred_at = coalesce(deferred_at, ?5) where seq = ?1",
-    [STATEMENT_UNSEND_LOOK] =
-        "select unsent_at is not null, status = 'pending' and attempts = 0 from agent_messages "
-        "where " IS_OF_SEND " and +namespace_id = ?1 and +from_agent = ?2 and expired_at is null",
+        " deferred_at = coalesce(deferred_at, ?5) where seq = ?1 and " CHANGED_BY_REPLY,
+    [STATEMENT_UNSEND_LOOK] = "select " LIFE_COLUMNS " from agent_messages m"
+                              " where " IS_OF_SEND " and +namespace_id = ?1 and +from_agent = ?2",
     [STATEMENT_UNSEND] = "update agent_messages set unsent_at = ?4 where " IS_OF_SEND
-                         " and +namespace_id = ?1 and +from_agent = ?2 and " IS_LIVE,
+                         " and +namespace_id = ?1 and +from_agent = ?2 and " CHANGED_BY_UNSEND,
 
     /* ---- reading ---- */
     [STATEMENT_RECALL_NEWEST] = RECALL " order by w.rowid desc limit ?7",
@@ -321,7 +335,7 @@ const char *const statement_sql[STATEMENT_COUNT] = {
     [STATEMENT_EXPIRY_COUNT] = "select count(*) from agent_messages where " EXPIRES,
     [STATEMENT_EXPIRE] =
         "update agent_messages set expired_at = ?2, content = '', content_bytes = 0, lease_id = null,"
-        " lease_until = null where seq = ?1",
+        " lease_until = null where seq = ?1 and " CHANGED_BY_EXPIRE,
     [STATEMENT_TOMBSTONES] = "select seq from agent_messages where " IS_OLD_TOMBSTONE " limit ?3",
     [STATEMENT_TOMBSTONES_COUNT] = "select count(*) from agent_messages where " IS_OLD_TOMBSTONE,
     [STATEMENT_MESSAGE_DELETE] = "delete from agent_messages where seq = ?1",

@@ -3,6 +3,7 @@
 #define RELAY_STORE_SQLITE_STORE_H
 
 #include "fingerprint.h"
+#include "message_life.h"
 #include "sqlite_looks.h"
 #include "sqlite_readers.h"
 #include "sqlite_writer.h"
@@ -36,6 +37,9 @@ void sqlite_message_read(struct db *db, sqlite3_stmt *statement, struct store_me
 MUST_CHECK enum store_status sqlite_messages_read(
     struct db *db, sqlite3_stmt *statement, struct store_messages *messages);
 const char *sqlite_status_name(enum message_status status);
+enum { LIFE_COLUMNS_COUNT = 5 };
+/* What the row is that a statement of LIFE_COLUMNS, these first, stands at. */
+struct message_life sqlite_life_read(struct db *db, sqlite3_stmt *statement);
 
 /* The row of an agent's presence: namespace, name, display name, machine, client type, platform, last seen.
  */

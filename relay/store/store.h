@@ -36,6 +36,7 @@ enum store_refusal {
     REFUSAL_QUEUE_FULL,        /* QUEUE_MAX_MESSAGES or QUEUE_MAX_BYTES pending for that recipient */
     REFUSAL_ID_TAKEN,          /* the message id belongs to another send */
     REFUSAL_ALREADY_OFFERED,   /* unsend: the recipient has seen it */
+    REFUSAL_EXPIRED,           /* reply that defers: what it answers has passed the retention */
     REFUSAL_EXISTS,            /* token add: that token is there already */
     REFUSAL_AMBIGUOUS,         /* send: a bare name that several of the caller's namespaces have: names */
     REFUSAL_TOO_MANY,          /* as many as are allowed are there already */
@@ -205,7 +206,7 @@ struct store_reply {
 };
 
 struct store_reply_result {
-    enum store_refusal refusal; /* QUEUE_FULL, ID_TAKEN, UNKNOWN_RECIPIENT (gone since) */
+    enum store_refusal refusal; /* ID_TAKEN, EXPIRED, UNKNOWN_RECIPIENT (gone since), QUEUE_FULL */
     bool repeat;
     bool was_sent;
     struct store_sent sent; /* where was_sent; sent.to also where nothing was sent */
@@ -216,7 +217,8 @@ void store_reply_result_free(struct store_reply_result *result);
 
 /* ABSENT: no such message for the caller. A reply is an ack of what it replies to, and inherits its thread:
  * it opens that again, or with resolve closes it. The original becomes deferred with defer, else replied,
- * with content or without. A refused reply, and a repeat, leave the original as it is. */
+ * with content or without; an expired one stays that (message_life.h). A refused reply, and a repeat, leave
+ * the original as it is. Refusals are looked for in the order of the list. */
 MUST_CHECK enum store_status store_reply(struct store *s, const struct store_caller *caller,
     const struct store_reply *reply, struct store_reply_result *result);
 

@@ -6,6 +6,7 @@
 #include "../../common/fence.h"
 #include "../../common/ident.h"
 #include "../../common/utf8.h"
+#include "../store/message_life.h"
 
 enum { ONLINE_SHOWN_MAX = 20, AWAY_SHOWN_MAX = 100 };
 
@@ -84,34 +85,29 @@ void render_preview(const struct render *r, const struct store_message *message,
         buf_puts(r->out, "[cut]\n");
 }
 
-/* What became of a message: the last thing that did. */
+/* What became of a message: the last thing that did, and when. */
 static void put_fate(const struct render *r, const struct store_message *message)
 {
     const struct {
         const char *word;
-        int64_t at_ms;
-        bool applies;
-    } fates[] = {
-        {"unsent", message->unsent_ms, message->unsent_ms != 0},
-        {"expired", message->expired_ms, message->expired_ms != 0},
-        {"replied", message->replied_ms, message->status == MESSAGE_REPLIED},
-        {"deferred", message->deferred_ms, message->status == MESSAGE_DEFERRED},
-        {"read", message->read_ms, message->status == MESSAGE_READ},
-        {"in delivery", message->offered_ms, message->is_leased},
-        {"pending, offered", message->offered_ms, message->offered_ms != 0},
+        int64_t at_ms; /* 0: nothing happened yet */
+    } fates[LIFE_STATES] = {
+        [LIFE_PENDING] = {"pending", 0},
+        [LIFE_LEASED] = {"in delivery", message->offered_ms},
+        [LIFE_OFFERED] = {"pending, offered", message->offered_ms},
+        [LIFE_READ] = {"read", message->read_ms},
+        [LIFE_DEFERRED] = {"deferred", message->deferred_ms},
+        [LIFE_REPLIED] = {"replied", message->replied_ms},
+        [LIFE_UNSENT] = {"unsent", message->unsent_ms},
+        [LIFE_EXPIRED] = {"expired", message->expired_ms},
     };
+    const enum life_state state = message_life_of(message).state;
 
-    for (size_t i = 0; i < LENGTH_OF(fates); i++) {
-        if (!fates[i].applies)
-            continue;
-        buf_puts(r->out, fates[i].word);
-        if (fates[i].at_ms) {
-            buf_putc(r->out, ' ');
-            put_age(r, fates[i].at_ms);
-        }
+    buf_puts(r->out, fates[state].word);
+    if (!fates[state].at_ms)
         return;
-    }
-    buf_puts(r->out, "pending");
+    buf_putc(r->out, ' ');
+    put_age(r, fates[state].at_ms);
 }
 
 void render_recalled(

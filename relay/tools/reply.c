@@ -14,6 +14,10 @@ static enum verdict refuse(struct tool_call *call, const struct store_reply_resu
         return tool_fail(call, "Not sent: nobody is there to read it (a notice of the relay's, or its author "
                                "is gone). Close it with "
                                "reply(message_id, resolve=true).");
+    case REFUSAL_EXPIRED:
+        return tool_fail(call, "Not deferred: the message has expired and is in no inbox any more. Nothing "
+                               "was done; reply without "
+                               "defer still reaches its sender.");
     case REFUSAL_QUEUE_FULL:
         return tool_fail(
             call, "Not sent: its sender has too much unread. Reply again when it has read its inbox.");

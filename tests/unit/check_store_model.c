@@ -1,5 +1,6 @@
 /* Random operations on a store and on a model of it that is too simple to be wrong: an array that is searched
- * from end to end. Whatever the two answer differently is a fault of one of them.
+ * from end to end, of messages that live by the table of message_life.h. Whatever the two answer differently
+ * is a fault of one of them.
  *
  * STORE_MODEL_OPERATIONS (20,000) operations from the seed STORE_MODEL_SEED (by default of the clock;
  * printed). The time is the model's own: it moves in steps of STEP_MS, so chosen that none of the store's
@@ -9,6 +10,7 @@
 #include <inttypes.h>
 
 #include "../../common/ident.h"
+#include "../../relay/store/message_life.h"
 #include "../../relay/store/notice.h"
 #include "unit.h"
 
@@ -34,12 +36,11 @@ struct message {
     int space, from, to; /* from -1: the relay */
     unsigned words;      /* which are in its text: a notice repeats those of what it tells of */
     size_t len;
-    int thread; /* index; -1: none */
-    enum message_status status;
-    int lease; /* -1: none */
+    int thread;               /* index; -1: none */
+    struct message_life life; /* as of the last look: life_now */
+    int lease;                /* that it names; -1: none */
     int64_t lease_end, sent;
-    unsigned attempts;
-    int64_t unsent, expired;
+    int64_t ended; /* when it became a tombstone */
     bool deleted;
 };
 
@@ -72,19 +73,39 @@ static int any(int count)
     return (int)(state % (uint64_t)count);
 }
 
+static enum life_verdict happen(struct message *m, enum life_event event)
+{
+    const enum life_verdict verdict = message_life_apply(&m->life, event);
+    if (m->life.state != LIFE_LEASED && m->life.state != LIFE_OFFERED)
+        m->lease = -1;
+    return verdict;
+}
+
+static enum life_state life_now(struct message *m)
+{
+    if (m->life.state == LIFE_LEASED && m->lease_end <= now)
+        ck_assert_int_eq(happen(m, LIFE_LAPSE), LIFE_MOVES);
+    return m->life.state;
+}
+
+static bool is_tombstone(const struct message *m)
+{
+    return m->life.state == LIFE_UNSENT || m->life.state == LIFE_EXPIRED;
+}
+
 static bool live(const struct message *m)
 {
-    return !m->deleted && !m->unsent && !m->expired;
+    return !m->deleted && !is_tombstone(m);
 }
 
-static bool waits(const struct message *m, int space, int to)
+static bool held(struct message *m)
 {
-    return live(m) && m->status == MESSAGE_PENDING && m->space == space && m->to == to;
+    return life_now(m) == LIFE_LEASED;
 }
 
-static bool held(const struct message *m)
+static bool waits(struct message *m, int space, int to)
 {
-    return m->lease >= 0 && m->lease_end > now;
+    return live(m) && m->space == space && m->to == to && message_life_status(m->life) == MESSAGE_PENDING;
 }
 
 static struct message *by_id(const char *id)
@@ -111,7 +132,7 @@ static struct message *model_add(int space, int from, int to, const char *id)
     struct message *m = &messages[messages_count++];
     *m = (struct message){.space = space, .from = from, .to = to, .thread = -1, .lease = -1, .sent = now};
     snprintf(m->id, sizeof m->id, "%s", id);
-    m->status = from == to || from < 0 ? MESSAGE_DEFERRED : MESSAGE_PENDING;
+    m->life = message_life_begin(from == to, from < 0);
     return m;
 }
 
@@ -149,7 +170,7 @@ static int gate_count(int space, int agent)
     const struct look *look = &looks[space][agent];
     int count = 0;
     for (int i = 0; i < messages_count; i++) {
-        const struct message *m = &messages[i];
+        struct message *m = &messages[i];
         const bool excused = look->at != 0 && i >= look->seen && m->sent < look->at + GATE_GRACE_MS;
         count += waits(m, space, agent) && !held(m) && !excused;
     }
@@ -297,10 +318,10 @@ static int64_t lease_duration(unsigned attempt)
     return duration < LEASE_MAX_MS ? duration : LEASE_MAX_MS;
 }
 
-static void check_offered(const struct message *m, const struct store_message *shown, bool taken)
+static void check_offered(struct message *m, const struct store_message *shown, bool taken)
 {
     ck_assert_str_eq(shown->id, m->id);
-    ck_assert_uint_eq(shown->attempt, m->attempts);
+    ck_assert_uint_eq(shown->attempt, m->life.offers);
     ck_assert_int_eq(shown->is_leased, taken);
     ck_assert_uint_eq(shown->content_len, m->len);
     ck_assert_str_eq(shown->from, agents[m->from]);
@@ -340,9 +361,9 @@ static void do_offer(void)
         }
         ck_assert_uint_lt(shown, result.messages.count);
         if (lease >= 0) {
-            m->attempts += !own;
+            ck_assert_int_eq(happen(m, own ? LIFE_RENEW : LIFE_OFFER), LIFE_MOVES);
             m->lease = lease;
-            m->lease_end = now + lease_duration(m->attempts);
+            m->lease_end = now + lease_duration(m->life.offers);
         }
         check_offered(m, &result.messages.items[shown++], lease >= 0);
     }
@@ -367,18 +388,17 @@ static void do_ack(void)
         const int newest = messages_count < 40 ? messages_count : 40;
         struct message *m = &messages[messages_count - 1 - any(newest)];
         ids[count++] = m->id;
-        if (waits(m, space, agent)) {
-            m->status = MESSAGE_READ;
-            m->lease = -1;
-        }
+        if (!m->deleted && m->space == space && m->to == agent)
+            (void)happen(m, LIFE_ACK);
     }
     int64_t released = 0, expected = 0;
     for (int i = 0; release != RELEASE_NONE && i < messages_count; i++) {
         struct message *m = &messages[i];
         if (!waits(m, space, agent) || m->lease != lease)
             continue;
+        ck_assert_int_ne(life_now(m), LIFE_PENDING);
+        ck_assert_int_eq(happen(m, release == RELEASE_UNSHOWN ? LIFE_RELEASE : LIFE_LOSE), LIFE_MOVES);
         m->lease = -1;
-        m->attempts -= release == RELEASE_UNSHOWN;
         expected++;
     }
     ck_assert_int_eq(store_ack(s, &caller, lease_ids[lease], ids, count, release, &released), STORE_DONE);
@@ -389,8 +409,6 @@ static void model_reply(struct message *original, const struct store_reply *repl
     const struct store_reply_result *result)
 {
     const int space = original->space, from = original->to, to = original->from, thread = original->thread;
-    original->status = reply->defer ? MESSAGE_DEFERRED : MESSAGE_REPLIED;
-    original->lease = -1;
     if (thread >= 0 && (reply->resolve || reply->content))
         threads[thread].resolved = reply->resolve;
     if (!reply->content)
@@ -429,16 +447,21 @@ static void do_reply(void)
     enum store_status expected = STORE_DONE;
     enum store_refusal refusal = REFUSAL_NONE;
     bool repeat = false;
-    if (original->deleted || original->unsent || original->to != agent)
+    struct message_life after = original->life;
+    const enum life_verdict verdict = message_life_apply(&after, reply.defer ? LIFE_DEFER : LIFE_REPLY);
+    if (original->deleted || verdict == LIFE_ABSENT || original->to != agent)
         expected = STORE_ABSENT;
-    if (expected == STORE_DONE && reply.content) {
-        const struct message *owner = reply.reply_id ? by_id_or_group(id) : NULL;
+    if (expected == STORE_DONE) {
+        const struct message *owner = reply.content && reply.reply_id ? by_id_or_group(id) : NULL;
         repeat = owner && owner->space == space && owner->from == agent && strcmp(owner->sent_key, key) == 0;
         if (owner && !repeat)
             refusal = REFUSAL_ID_TAKEN;
-        else if (!repeat && original->from < 0)
+        else if (!repeat && verdict == LIFE_REFUSED)
+            refusal = REFUSAL_EXPIRED;
+        else if (!repeat && reply.content && original->from < 0)
             refusal = REFUSAL_UNKNOWN_RECIPIENT;
-        else if (!repeat && original->from != agent && queue_full(space, original->from, reply.content_len))
+        else if (!repeat && reply.content && original->from != agent &&
+                 queue_full(space, original->from, reply.content_len))
             refusal = REFUSAL_QUEUE_FULL;
     }
     const struct store_caller caller = caller_of(space, agent);
@@ -447,8 +470,10 @@ static void do_reply(void)
     ck_assert_int_eq(result.refusal, refusal);
     ck_assert_int_eq(status, refusal != REFUSAL_NONE ? STORE_REFUSED : expected);
     ck_assert_int_eq(result.repeat, repeat);
-    if (status == STORE_DONE && !repeat)
+    if (status == STORE_DONE && !repeat) {
+        (void)happen(original, reply.defer ? LIFE_DEFER : LIFE_REPLY);
         model_reply(original, &reply, word, &result);
+    }
     if (status == STORE_DONE && !repeat && original->thread >= 0)
         ck_assert_int_eq(result.resolved, threads[original->thread].resolved);
     store_reply_result_free(&result);
@@ -467,13 +492,15 @@ static void do_unsend(void)
     for (int pass = 0; pass < 2; pass++) {
         for (int i = 0; i < messages_count; i++) {
             struct message *m = &messages[i];
-            if (m->deleted || m->expired || m->space != space || m->from != agent ||
+            if (m->deleted || m->space != space || m->from != agent ||
                 (strcmp(m->id, id) != 0 && strcmp(m->group, id) != 0))
                 continue;
-            found += pass == 0;
-            seen += pass == 0 && !m->unsent && (m->status != MESSAGE_PENDING || m->attempts > 0);
-            if (pass == 1 && seen == 0 && !m->unsent)
-                m->unsent = now;
+            struct message_life after = m->life;
+            const enum life_verdict verdict = message_life_apply(&after, LIFE_UNSEND);
+            found += pass == 0 && verdict != LIFE_ABSENT;
+            seen += pass == 0 && verdict == LIFE_REFUSED;
+            if (pass == 1 && seen == 0 && happen(m, LIFE_UNSEND) == LIFE_MOVES)
+                m->ended = now;
         }
     }
     const struct store_caller caller = caller_of(space, agent);
@@ -499,20 +526,18 @@ static void do_recall(void)
     ck_assert_int_eq(store_recall(s, &caller, &recall, &found), STORE_DONE);
     size_t count = 0;
     for (int i = messages_count - 1; i >= 0 && count < recall.limit; i--) {
-        const struct message *m = &messages[i];
-        const bool mine = m->from == agent || (m->to == agent && !m->unsent);
-        if (m->deleted || m->expired || m->space != space || !mine || (from >= 0 && m->from != from) ||
-            (word >= 0 && !(m->words & 1U << word)) ||
+        struct message *m = &messages[i];
+        const bool mine = m->from == agent || (m->to == agent && m->life.state != LIFE_UNSENT);
+        if (m->deleted || m->life.state == LIFE_EXPIRED || m->space != space || !mine ||
+            (from >= 0 && m->from != from) || (word >= 0 && !(m->words & 1U << word)) ||
             (slug >= 0 && (m->thread < 0 || threads[m->thread].slug != slug)))
             continue;
         ck_assert_uint_lt(count, found.count);
         const struct store_message *shown = &found.items[count++];
         ck_assert_str_eq(shown->id, m->id);
-        ck_assert_int_eq(shown->status, m->status);
-        ck_assert_uint_eq(shown->attempt, m->attempts);
-        ck_assert_int_eq(shown->is_leased, held(m));
+        ck_assert_int_eq(message_life_of(shown).state, life_now(m));
+        ck_assert_uint_eq(shown->attempt, m->life.offers);
         ck_assert_str_eq(shown->reply_to, m->reply_to);
-        ck_assert_int_eq(shown->unsent_ms != 0, m->unsent != 0);
         if (m->thread >= 0)
             ck_assert_int_eq(shown->thread_resolved, threads[m->thread].resolved);
     }
@@ -569,20 +594,19 @@ static void do_cleanup(void)
     int expired = 0, deleted = 0, told[SPACES][AGENTS][AGENTS] = {0};
     for (int i = 0; i < messages_count; i++) {
         struct message *m = &messages[i];
-        const int64_t tombstone = m->expired ? m->expired : m->unsent;
-        if (!m->deleted && tombstone && m->sent <= now - 2 * (int64_t)RETENTION_MS &&
-            tombstone <= now - RETENTION_MS) {
+        if (!m->deleted && is_tombstone(m) && m->sent <= now - 2 * (int64_t)RETENTION_MS &&
+            m->ended <= now - RETENTION_MS) {
             model_delete(m);
             deleted++;
         }
         if (!live(m) || m->sent > now - RETENTION_MS)
             continue;
         expired++;
-        m->expired = now;
-        m->len = 0;
-        m->lease = -1;
-        if (m->from >= 0 && (m->status == MESSAGE_PENDING || m->status == MESSAGE_DEFERRED))
+        if (m->from >= 0 && message_life_is_told(m->life))
             told[m->space][m->from][m->to]++;
+        ck_assert_int_eq(happen(m, LIFE_EXPIRE), LIFE_MOVES);
+        m->ended = now;
+        m->len = 0;
     }
     model_drop_threads();
     pin_time();
@@ -614,12 +638,12 @@ static void compare_all(void)
     struct store_stats stats;
     int64_t by_status[4] = {0}, unsent = 0, expired = 0, leased = 0;
     for (int i = 0; i < messages_count; i++) {
-        const struct message *m = &messages[i];
-        unsent += !m->deleted && m->unsent;
-        expired += !m->deleted && m->expired;
-        leased += live(m) && m->status == MESSAGE_PENDING && held(m);
+        struct message *m = &messages[i];
+        leased += !m->deleted && held(m);
+        unsent += !m->deleted && m->life.state == LIFE_UNSENT;
+        expired += !m->deleted && m->life.state == LIFE_EXPIRED;
         if (live(m))
-            by_status[m->status]++;
+            by_status[message_life_status(m->life)]++;
     }
     pin_time();
     ck_assert_int_eq(store_stats(s, &stats), STORE_DONE);

@@ -440,7 +440,11 @@ START_TEST(what_expires_unread_tells_its_sender)
     ck_assert(!is_error);
     take_says(THIRD, "| 0 pending\n", "> retried");
 
-    /* A reply still goes out. */
+    /* There is no inbox to keep it in, and nothing is done; but a reply still goes out. */
+    tool_fails(relay, backend, "reply", defer, "Not deferred: ");
+    char *both = answer_args(pending, "\"content\":\"later\",\"defer\":true");
+    tool_fails(relay, backend, "reply", both, "Not deferred: ");
+    tool_says(relay, frontend, "inbox", "{}", "| 0 pending");
     char *reply = answer_args(pending, "\"content\":\"sorry, late\"");
     tool_says(relay, backend, "reply", reply, "Sent to frontend");
     tool_says(relay, frontend, "inbox", "{}", "> sorry, late");
@@ -453,6 +457,7 @@ START_TEST(what_expires_unread_tells_its_sender)
     tool_fails(relay, frontend, "recall", gone, "Not found");
     free(gone);
     free(reply);
+    free(both);
     free(defer);
     free(pending);
     free(deferred);
