@@ -221,6 +221,30 @@ static bool check_ca_file(const char *path, struct buf *why)
     return false;
 }
 
+static char *without_trailing_slash(const char *url)
+{
+    size_t len = strlen(url);
+    return xmemdup_text(url, len > 0 && url[len - 1] == '/' ? len - 1 : len);
+}
+
+bool config_for_relay(
+    const struct config_options *options, const char *url, struct config *out, struct buf *why)
+{
+    *out = (struct config){0};
+    struct environment env = {0};
+    bool ok = env_read_settings(config_settings, &env, why) && check_ca_file(env.ca_file, why) &&
+              url_allowed(url, options->insecure_http, why);
+    if (ok) {
+        char *folder = realpath(".", NULL);
+        out->folder = folder ? folder : xstrdup("");
+        out->url = without_trailing_slash(url);
+        out->ca_file = xstrdup_or_null(env.ca_file);
+        out->client = xstrdup_or_null(options->client);
+    }
+    env_free_settings(config_settings, &env);
+    return ok;
+}
+
 bool config_load(const struct config_options *options, struct config *out, struct buf *why)
 {
     *out = (struct config){0};

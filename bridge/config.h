@@ -40,6 +40,10 @@ extern const struct setting config_settings[];
  * is missing or refused and which command or setting sets it up; *out is zeroed. The folder is the current
  * one. */
 MUST_CHECK bool config_load(const struct config_options *options, struct config *out, struct buf *why);
+/* The same for somebody who is to get an identity from the relay at that url: token, agent and allowed stay
+ * NULL, PATCHCORD_URL and PATCHCORD_TOKEN are not looked at. */
+MUST_CHECK bool config_for_relay(
+    const struct config_options *options, const char *url, struct config *out, struct buf *why);
 /* Frees, wiping the token; *config is zeroed afterwards. */
 void config_free(struct config *config);
 

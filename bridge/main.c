@@ -19,6 +19,7 @@ static const struct command *const commands[] = {
     &command_tail,
     &command_upload,
     &command_download,
+    &command_login,
 };
 
 static void print_overview(FILE *to)

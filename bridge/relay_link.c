@@ -2,10 +2,8 @@
 
 #include <bsd/string.h>
 #include <bsd/sys/queue.h>
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "../common/alloc.h"
@@ -14,6 +12,7 @@
 #include "../common/uuid.h"
 #include "backoff.h"
 #include "client_type.h"
+#include "machine.h"
 
 enum { CALL_TIMEOUT_MS = 30 * 1000, SLOW_CALL_TIMEOUT_MS = 60 * 1000, SLICE_EXTRA_MS = 10 * 1000 };
 /* Repeats of a call that cannot wait. */
@@ -22,7 +21,6 @@ enum { QUICK_TRIES = 3, QUICK_FIRST_MS = 100, QUICK_MAX_MS = 1000, QUICK_BUDGET_
 enum { WAIT_FIRST_MS = 50, WAIT_MAX_MS = 1500, WAIT_LEFT_MIN_MS = 200 };
 /* Up to here a 429 is waited out instead of reported. */
 enum { SHORT_RETRY_AFTER_S = 3 };
-enum { MACHINE_SIZE = 41 };
 
 /* How a tool's call may be repeated, and what to say when it is not known to have happened. */
 static const struct call_rule {
@@ -85,33 +83,12 @@ struct relay_link {
     struct acks *acks;
     const struct config *config;
     char client_type[CLIENT_TYPE_SIZE];
-    char machine[MACHINE_SIZE], platform[MACHINE_SIZE];
+    struct machine machine;
     bool reached; /* the relay has answered before */
     LIST_HEAD(, relay_call) calls;
 };
 
 /* ---- the link ---- */
-
-static void copy_plain(char *to, size_t size, const char *from)
-{
-    size_t len = 0;
-    for (; *from && len + 1 < size; from++) {
-        if (isalnum((unsigned char)*from) || strchr("._-", *from))
-            to[len++] = (char)*from;
-    }
-    to[len] = '\0';
-}
-
-static void read_host(struct relay_link *link)
-{
-    struct utsname host;
-    if (uname(&host) < 0)
-        return;
-    copy_plain(link->machine, sizeof link->machine, host.nodename);
-    copy_plain(link->platform, sizeof link->platform, host.sysname);
-    for (char *c = link->platform; *c; c++)
-        *c = (char)tolower((unsigned char)*c);
-}
 
 struct relay_link *relay_link_new(void)
 {
@@ -119,7 +96,7 @@ struct relay_link *relay_link_new(void)
     link->transfers = transfers_new();
     link->acks = acks_new(link->transfers);
     LIST_INIT(&link->calls);
-    read_host(link);
+    machine_read(&link->machine);
     return link;
 }
 
@@ -228,8 +205,8 @@ static void call_start(struct relay_call *call)
     struct buf body = call_body(call);
     char *url = xasprintf("%s/mcp/bearer", link->config->url);
     char *name = xasprintf("Mcp-Name: %s", call->tool);
-    char *machine = xasprintf("X-Patchcord-Machine: %s", link->machine);
-    char *platform = xasprintf("X-Patchcord-Platform: %s", link->platform);
+    char *machine = xasprintf("X-Patchcord-Machine: %s", link->machine.name);
+    char *platform = xasprintf("X-Patchcord-Platform: %s", link->machine.platform);
     char *type = link->client_type[0] ? xasprintf("X-Patchcord-Client-Type: %s", link->client_type) : NULL;
     const char *const headers[] = {"Content-Type: application/json",
         "Accept: application/json, text/event-stream", "MCP-Protocol-Version: " MCP_MODERN_VERSION,

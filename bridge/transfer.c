@@ -78,8 +78,9 @@ static void transfer_free(struct transfer *transfer)
     curl_easy_cleanup(transfer->easy);
     LIST_REMOVE(transfer, link);
     wipe_headers(transfer->headers);
-    buf_free(&transfer->body);
-    buf_free(&transfer->answer);
+    /* Either may hold a secret of somebody who logs in. */
+    buf_wipe(&transfer->body);
+    buf_wipe(&transfer->answer);
     free(transfer);
 }
 

@@ -1,0 +1,436 @@
+/* `patchcord login`: against a scripted relay that says all that RFC 8628 lets it say. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../../common/alloc.h"
+#include "../../common/json.h"
+#include "../harness.h"
+#include "../harness_faults.h"
+#include "../harness_peer.h"
+
+#define DEVICE "/device_authorization"
+#define TOKEN  "/token"
+
+#define PENDING "{\"error\":\"authorization_pending\"}"
+#define APPROVED                                                                                             \
+    "{\"access_token\":\"pc_given\",\"token_type\":\"Bearer\",\"agent\":\"frontend\",\"namespace\":"         \
+    "\"shop\"}"
+
+enum { LOGIN_MS = 30 * 1000, SLOWER_MS = 5000 };
+
+static struct peer *peer;
+static const char *home;
+static struct program_result result;
+
+/* ---- the scripted relay ---- */
+
+/* What the token endpoint says, one a request; the last one again and again. */
+static const struct token_answer {
+    int status;
+    const char *body, *headers;
+} * token_answers;
+static int expires_s = 60;
+static int64_t asked_us[8];
+
+static void answer_with(struct peer_answer *answer, int status, const char *body)
+{
+    answer->status = status;
+    answer->body = xstrdup(body);
+}
+
+static void script(const struct peer_request *request, struct peer_answer *answer)
+{
+    if (strcmp(request->path, DEVICE) == 0) {
+        char *body = xasprintf("{\"device_code\":\"dc_secret\",\"user_code\":\"BCDF-GHJK\","
+                               "\"verification_uri\":\"https://relay.example.com/device\","
+                               "\"verification_uri_complete\":\"https://relay.example.com/device?user_code="
+                               "BCDF-GHJK&x=$(id);'\\\"\",\"expires_in\":%d,\"interval\":1}",
+            expires_s);
+        answer->status = 200;
+        answer->body = body;
+        return;
+    }
+    if (request->number <= (int)LENGTH_OF(asked_us))
+        asked_us[request->number - 1] = now_us();
+    const struct token_answer *row = token_answers;
+    for (int i = 1; i < request->number && row[1].status != -1; i++)
+        row++;
+    answer->headers = row->headers;
+    answer_with(answer, row->status, row->body);
+}
+
+static void setup(void)
+{
+    peer = NULL;
+    home = temp_folder();
+    expires_s = 60;
+}
+
+static void teardown(void)
+{
+    program_result_free(&result);
+}
+
+/* ---- running it ---- */
+
+static const char *url(void)
+{
+    return peer_relay(peer)->url;
+}
+
+static int login(const char *const more[], const char *const env[])
+{
+    const char *argv[8] = {"patchcord", "login"};
+    char *at_home = xasprintf("HOME=%s", home);
+    const char *full[8] = {at_home, "XDG_CONFIG_HOME"};
+    size_t n = 2;
+    for (; more && more[n - 2]; n++)
+        argv[n] = more[n - 2];
+    for (size_t i = 0; env && env[i]; i++)
+        full[i + 2] = env[i];
+    program_result_free(&result);
+    run_program(argv, full, NULL, LOGIN_MS, &result);
+    free(at_home);
+    return result.exit_code;
+}
+
+static int login_here(const struct token_answer *answers)
+{
+    token_answers = answers;
+    peer = peer_start(script);
+    return login((const char *const[]){url(), NULL}, NULL);
+}
+
+static void says(const struct buf *where, const char *text)
+{
+    ck_assert_msg(strstr(buf_text(where), text) != NULL, "\"%s\" is not in:\n%s", text, buf_text(where));
+}
+
+static char *stored(void)
+{
+    char *path = xasprintf("%s/.config/patchcord/credentials.json", home);
+    FILE *file = fopen(path, "r");
+    free(path);
+    if (!file)
+        return NULL;
+    char *text = xcalloc(1, BUFSIZ);
+    size_t len = fread(text, 1, BUFSIZ - 1, file);
+    ck_assert_uint_gt(len, 0);
+    fclose(file);
+    return text;
+}
+
+static void assert_nothing_stored(void)
+{
+    char *text = stored();
+    ck_assert_ptr_null(text);
+}
+
+static const struct token_answer approved_at_once[] = {{200, APPROVED, NULL}, {.status = -1}};
+
+/* ---- what goes well ---- */
+
+START_TEST(an_approved_code_becomes_a_stored_token)
+{
+    static const struct token_answer answers[] = {
+        {400, PENDING, NULL}, {400, PENDING, NULL}, {200, APPROVED, NULL}, {.status = -1}};
+    ck_assert_msg(login_here(answers) == 0, "%s", buf_text(&result.err));
+    says(&result.out, "https://relay.example.com/device\n");
+    says(&result.out, "BCDF-GHJK\n");
+    says(&result.out, "This folder is now frontend@shop");
+    ck_assert_ptr_null(strstr(buf_text(&result.out), "pc_given"));
+    ck_assert_ptr_null(strstr(buf_text(&result.out), "dc_secret"));
+    ck_assert_int_eq(peer_count(peer, TOKEN), 3);
+    ck_assert_int_ge(asked_us[1] - asked_us[0], 990 * 1000); /* the interval */
+
+    const char *first = peer_request(peer, DEVICE, 1)->headers;
+    ck_assert_ptr_nonnull(strstr(first, "application/x-www-form-urlencoded"));
+    ck_assert_ptr_nonnull(strstr(first, "X-Patchcord-Machine: "));
+    ck_assert_ptr_null(strstr(first, "Authorization"));
+
+    struct stat st;
+    char *path = xasprintf("%s/.config/patchcord/credentials.json", home);
+    ck_assert_int_eq(stat(path, &st), 0);
+    ck_assert_int_eq(st.st_mode & 0777, 0600);
+    free(path);
+    char *text = stored(), *here = realpath(".", NULL);
+    ck_assert_ptr_nonnull(strstr(text, "pc_given"));
+    ck_assert_ptr_nonnull(strstr(text, "frontend@shop"));
+    ck_assert_ptr_nonnull(strstr(text, url()));
+    ck_assert_ptr_nonnull(strstr(text, here));
+    ck_assert_ptr_null(strstr(text, "\"client\""));
+    free(here);
+    free(text);
+}
+END_TEST
+
+START_TEST(a_client_of_the_folder_gets_its_own)
+{
+    token_answers = approved_at_once;
+    peer = peer_start(script);
+    int exit_code = login((const char *const[]){"--client", "codex", url(), NULL}, NULL);
+    ck_assert_msg(exit_code == 0, "%s", buf_text(&result.err));
+    says(&result.out, ", for codex.");
+    char *text = stored();
+    ck_assert_ptr_nonnull(strstr(text, "codex"));
+    free(text);
+}
+END_TEST
+
+START_TEST(slow_down_makes_it_slower)
+{
+    static const struct token_answer answers[] = {
+        {400, "{\"error\":\"slow_down\"}", NULL}, {200, APPROVED, NULL}, {.status = -1}};
+    struct faults *faults = faults_new();
+    char *at_home = xasprintf("HOME=%s", home);
+    token_answers = answers;
+    peer = peer_start(script);
+    const char *env[6] = {at_home, "XDG_CONFIG_HOME"};
+    for (size_t i = 0; faults_env(faults)[i]; i++)
+        env[i + 2] = faults_env(faults)[i];
+    struct program *program = program_start((const char *const[]){"patchcord", "login", url(), NULL}, env);
+    peer_await(peer, TOKEN, 1);
+    /* All but the last second of its longer interval. */
+    faults_pass_time(faults, SLOWER_MS);
+    peer_await(peer, TOKEN, 2);
+    ck_assert_int_ge(asked_us[1] - asked_us[0], 900 * 1000);
+    ck_assert_int_eq(program_end(program, 0), 0);
+    faults_free(faults);
+    free(at_home);
+}
+END_TEST
+
+static const struct passing {
+    struct token_answer answer;
+    int64_t pause_us; /* at least, until it is asked again */
+} passings[] = {
+    {{503, "", NULL}, 1900 * 1000}, /* twice the interval */
+    {{429, "{\"error\":\"rate_limited\",\"retry_after\":3}", "Retry-After: 3\r\n"}, 2900 * 1000},
+};
+
+START_TEST(a_relay_that_is_away_or_busy_is_waited_for)
+{
+    const struct token_answer answers[] = {passings[_i].answer, {200, APPROVED, NULL}, {.status = -1}};
+    ck_assert_msg(login_here(answers) == 0, "%s", buf_text(&result.err));
+    ck_assert_int_eq(peer_count(peer, TOKEN), 2);
+    ck_assert_int_ge(asked_us[1] - asked_us[0], passings[_i].pause_us);
+}
+END_TEST
+
+/* ---- what does not ---- */
+
+static const struct refusal {
+    struct token_answer answer;
+    int exit_code;
+    const char *said;
+} refusals[] = {
+    {{400, "{\"error\":\"access_denied\"}", NULL}, 1, "denied"},
+    {{400, "{\"error\":\"expired_token\"}", NULL}, 3, "nobody approved"},
+    {{400, "{\"error\":\"invalid_grant\",\"error_description\":\"no such code\\u001b[2J\"}", NULL}, 1,
+        "no such code<U+001B>"},
+    {{302, "", "Location: https://elsewhere.example/token\r\n"}, 1, "status 302"},
+    {{200, "{\"access_token\":\"pc_given\"}", NULL}, 1, "\"agent\""},
+};
+
+START_TEST(a_refusal_is_said)
+{
+    const struct refusal *row = &refusals[_i];
+    const struct token_answer answers[] = {row->answer, {.status = -1}};
+    ck_assert_int_eq(login_here(answers), row->exit_code);
+    says(&result.err, row->said);
+    ck_assert_ptr_null(strstr(buf_text(&result.err), "pc_given"));
+    assert_nothing_stored();
+}
+END_TEST
+
+START_TEST(an_approval_that_does_not_come_is_not_waited_for_longer)
+{
+    static const struct token_answer answers[] = {{400, PENDING, NULL}, {.status = -1}};
+    expires_s = 2;
+    ck_assert_int_eq(login_here(answers), 3);
+    says(&result.err, "nobody approved");
+    ck_assert_int_le(peer_count(peer, TOKEN), 2);
+    assert_nothing_stored();
+}
+END_TEST
+
+static void refuse_device(const struct peer_request *request, struct peer_answer *answer)
+{
+    (void)request;
+    answer_with(answer, 404, "{\"error\":\"not_found\"}");
+}
+
+START_TEST(a_relay_without_logins_is_said)
+{
+    peer = peer_start(refuse_device);
+    ck_assert_int_eq(login((const char *const[]){url(), NULL}, NULL), 1);
+    says(&result.err, "there is no Patchcord relay at");
+    ck_assert_int_eq(login((const char *const[]){"http://127.0.0.1:9", NULL}, NULL), 1);
+    says(&result.err, "cannot be reached");
+}
+END_TEST
+
+static const struct usage {
+    const char *args[4];
+    int exit_code;
+    const char *said;
+} usages[] = {
+    {{NULL}, 2, "the relay's URL"},
+    {{"https://a.example", "https://b.example"}, 2, "the relay's URL"},
+    {{"--force", "https://a.example"}, 2, "--force"},
+    {{"--as", "frontend@shop", "https://a.example"}, 2, "connect code"},
+    {{"http://relay.example.com"}, 1, "unencrypted"},
+    {{"http://192.0.2.1:8000"}, 1, "unencrypted"},
+    {{"relay.example.com"}, 1, "http(s) URL"},
+    {{"ftp://relay.example.com"}, 1, "http(s) URL"},
+    {{"https://ada:secret@relay.example.com"}, 1, "http(s) URL"},
+};
+
+START_TEST(wrong_usage_is_said)
+{
+    ck_assert_int_eq(login(usages[_i].args, NULL), usages[_i].exit_code);
+    says(&result.err, usages[_i].said);
+}
+END_TEST
+
+/* Better before there is a token that nobody can keep. */
+START_TEST(a_file_that_is_open_to_others_is_said_before_anything_is_asked)
+{
+    char *folder = xasprintf("%s/.config", home);
+    ck_assert_int_eq(mkdir(folder, 0700), 0);
+    char *inner = xasprintf("%s/patchcord", folder), *path = xasprintf("%s/credentials.json", inner);
+    ck_assert_int_eq(mkdir(inner, 0700), 0);
+    FILE *file = fopen(path, "w");
+    fputs("{\"version\":1,\"entries\":[]}", file);
+    fclose(file);
+    ck_assert_int_eq(chmod(path, 0644), 0);
+    ck_assert_int_eq(login_here(approved_at_once), 1);
+    says(&result.err, "credentials.json");
+    ck_assert_int_eq(peer_count(peer, DEVICE), 0);
+    free(path);
+    free(inner);
+    free(folder);
+}
+END_TEST
+
+START_TEST(a_signal_gives_up)
+{
+    static const struct token_answer answers[] = {{400, PENDING, NULL}, {.status = -1}};
+    char *at_home = xasprintf("HOME=%s", home);
+    token_answers = answers;
+    peer = peer_start(script);
+    struct program *program = program_start(
+        (const char *const[]){"patchcord", "login", url(), NULL}, (const char *const[]){at_home, NULL});
+    peer_await(peer, TOKEN, 1);
+    ck_assert_int_eq(program_end(program, SIGINT), 1);
+    free(at_home);
+}
+END_TEST
+
+/* ---- the browser ---- */
+
+/* A program that writes down its arguments, one a line, where a browser would be opened. */
+static char *opener(const char *folder, const char *name)
+{
+    char *path = xasprintf("%s/%s", folder, name), *seen = xasprintf("%s/seen", folder);
+    FILE *file = fopen(path, "w");
+    ck_assert_ptr_nonnull(file);
+    fprintf(file, "#!/bin/sh\nprintf '%%s\\n' \"$0\" \"$@\" > %s.part\nmv %s.part %s\n", seen, seen, seen);
+    fclose(file);
+    ck_assert_int_eq(chmod(path, 0755), 0);
+    free(path);
+    return seen;
+}
+
+static bool is_there(void *arg)
+{
+    return access(arg, F_OK) == 0;
+}
+
+static void assert_opened(const char *name)
+{
+    const char *folder = temp_folder();
+    /* What the script needs, and nothing of this machine that opens browsers. */
+    char *seen = opener(folder, name), *path = xasprintf("PATH=%s", folder);
+    char *mv = xasprintf("%s/mv", folder);
+    ck_assert_int_eq(symlink("/bin/mv", mv), 0);
+    token_answers = approved_at_once;
+    peer = peer_start(script);
+    ck_assert_int_eq(
+        login((const char *const[]){"--browser", url(), NULL}, (const char *const[]){path, NULL}), 0);
+    ck_assert(poll_until(is_there, seen, LOGIN_MS));
+    char text[BUFSIZ] = "";
+    FILE *file = fopen(seen, "r");
+    ck_assert_uint_gt(fread(text, 1, sizeof text - 1, file), 0);
+    fclose(file);
+    char *wanted =
+        xasprintf("%s/%s\nhttps://relay.example.com/device?user_code=BCDF-GHJK&x=$(id);'\"\n", folder, name);
+    ck_assert_str_eq(text, wanted);
+    free(wanted);
+    free(mv);
+    free(path);
+    free(seen);
+}
+
+START_TEST(a_browser_is_opened_where_it_is_wanted)
+{
+    assert_opened("xdg-open");
+}
+END_TEST
+
+START_TEST(a_mac_opens_it_too)
+{
+    assert_opened("open");
+}
+END_TEST
+
+START_TEST(without_a_browser_it_goes_on)
+{
+    char *path = xasprintf("PATH=%s", temp_folder());
+    token_answers = approved_at_once;
+    peer = peer_start(script);
+    ck_assert_int_eq(
+        login((const char *const[]){"--browser", url(), NULL}, (const char *const[]){path, NULL}), 0);
+    says(&result.err, "open the page yourself");
+    free(path);
+}
+END_TEST
+
+START_TEST(no_browser_is_opened_unasked)
+{
+    const char *folder = temp_folder();
+    char *seen = opener(folder, "xdg-open"), *path = xasprintf("PATH=%s:/usr/bin:/bin", folder);
+    token_answers = approved_at_once;
+    peer = peer_start(script);
+    ck_assert_int_eq(login((const char *const[]){url(), NULL}, (const char *const[]){path, NULL}), 0);
+    ck_assert(!is_there(seen));
+    free(path);
+    free(seen);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("login");
+    TCase *tests = harness_case(suite, "login");
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_test(tests, an_approved_code_becomes_a_stored_token);
+    tcase_add_test(tests, a_client_of_the_folder_gets_its_own);
+    tcase_add_test(tests, slow_down_makes_it_slower);
+    tcase_add_loop_test(tests, a_relay_that_is_away_or_busy_is_waited_for, 0, (int)LENGTH_OF(passings));
+    tcase_add_loop_test(tests, a_refusal_is_said, 0, (int)LENGTH_OF(refusals));
+    tcase_add_test(tests, an_approval_that_does_not_come_is_not_waited_for_longer);
+    tcase_add_test(tests, a_relay_without_logins_is_said);
+    tcase_add_loop_test(tests, wrong_usage_is_said, 0, (int)LENGTH_OF(usages));
+    tcase_add_test(tests, a_file_that_is_open_to_others_is_said_before_anything_is_asked);
+    tcase_add_test(tests, a_signal_gives_up);
+    tcase_add_test(tests, a_browser_is_opened_where_it_is_wanted);
+    tcase_add_test(tests, a_mac_opens_it_too);
+    tcase_add_test(tests, without_a_browser_it_goes_on);
+    tcase_add_test(tests, no_browser_is_opened_unasked);
+    return run_suite(suite);
+}
