@@ -15,15 +15,19 @@
 
 #include "../../common/alloc.h"
 #include "../../common/clock.h"
+#include "../../common/folder_sync.h"
+#include "../../common/key_file.h"
 #include "../../common/log.h"
 #include "../../common/uuid.h"
 #include "blob_ops.h"
-#include "file_key.h"
 #include "file_quota.h"
 #include "file_trailer.h"
 #include "file_tree.h"
-#include "folder_sync.h"
+#include "file_url.h"
 #include "incoming.h"
+
+#define FILE_KEY_NAME "files.key"
+_Static_assert((int)FILE_URL_KEY_BYTES == (int)KEY_FILE_BYTES, "the key that is kept is the one that signs");
 
 struct file_store {
     struct blob_store base;
@@ -565,7 +569,7 @@ struct blob_store *blob_open_files(const struct blob_options *options, struct bu
     f->quota = file_quota_new(options->quota_bytes, measure_namespace, f);
     if (!options->is_serving ||
         (prepare_folder(f->folder, why) && prepare_folder(f->incoming, why) && collect_unfinished(f, why) &&
-            file_key_load(options->data_dir, f->key, why)))
+            key_file_load(options->data_dir, FILE_KEY_NAME, "signed URLs", f->key, why)))
         return &f->base;
     file_close(&f->base);
     return NULL;

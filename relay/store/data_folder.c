@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../../common/alloc.h"
+#include "../../common/folder_sync.h"
 #include "../../common/log.h"
 
 static bool make_folders(char *path)
@@ -30,16 +31,6 @@ static bool folder_fault(struct buf *why, const char *folder, const char *what)
     buf_printf(why, "data folder %s %s: %s; set PATCHCORD_DATA_DIR to a folder that this user can write",
         folder, what, strerror(error));
     return false;
-}
-
-bool data_folder_sync(const char *folder)
-{
-    const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return false;
-    const bool synced = fsync(fd) == 0;
-    close(fd);
-    return synced;
 }
 
 bool data_folder_prepare(const char *folder, struct buf *why)
@@ -68,7 +59,7 @@ bool data_folder_prepare(const char *folder, struct buf *why)
     if (fd < 0)
         return folder_fault(why, folder, "has a database that is not writable");
     close(fd);
-    return data_folder_sync(folder) || folder_fault(why, folder, "cannot be synchronised");
+    return folder_sync(folder) || folder_fault(why, folder, "cannot be synchronised");
 }
 
 /* The holder's process id, for the message; 0 where the file does not tell. */

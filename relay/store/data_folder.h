@@ -20,7 +20,4 @@ enum folder_lock { FOLDER_LOCKED, FOLDER_SERVED, FOLDER_LOCK_FAILED };
  * SERVED where another relay has it, FAILED where it cannot be had at all; why has one line for both. */
 MUST_CHECK enum folder_lock data_folder_lock(const char *folder, int *fd, struct buf *why);
 
-/* Makes the folder's entries last through a power loss. */
-MUST_CHECK bool data_folder_sync(const char *folder);
-
 #endif

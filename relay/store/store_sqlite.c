@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "../../common/alloc.h"
+#include "../../common/folder_sync.h"
 #include "data_folder.h"
 #include "sqlite_migration.h"
 #include "sqlite_oauth.h"
@@ -75,7 +76,7 @@ bool sqlite_backup(struct store *s, const char *folder, struct buf *why)
         buf_puts(&reason, sqlite3_errmsg(db.handle));
         done = false;
     }
-    if (done && !(sync_file(copy) && data_folder_sync(folder))) {
+    if (done && !(sync_file(copy) && folder_sync(folder))) {
         buf_puts(&reason, "it cannot be synchronised to the disk");
         done = false;
     }

@@ -1,10 +1,10 @@
 /* folder_sync.h: makes a folder's entries last through a power loss. */
-#ifndef RELAY_BLOB_FOLDER_SYNC_H
-#define RELAY_BLOB_FOLDER_SYNC_H
+#ifndef COMMON_FOLDER_SYNC_H
+#define COMMON_FOLDER_SYNC_H
 
 #include <stdbool.h>
 
-#include "../../common/compiler.h"
+#include "compiler.h"
 
 /* errno tells why not. */
 MUST_CHECK bool folder_sync(const char *folder);

@@ -1,0 +1,43 @@
+/* typed_code.h: codes that people read, type and paste: connect codes, invitations, user codes of devices.
+ *
+ * Crockford's base32 (digits and letters without I, L, O and U) in groups of four: "8Q2M-ZT0K-51WX-H". What a
+ * person types may have either case, blanks or dashes anywhere, the letter O for 0, and I or L for 1. The
+ * store gets a keyed hash (BLAKE2b), whose key is not in the database: who has that alone can try no codes.
+ */
+#ifndef RELAY_AUTH_TYPED_CODE_H
+#define RELAY_AUTH_TYPED_CODE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "../../common/buf.h"
+#include "../../common/compiler.h"
+#include "../../common/secret.h"
+
+/* How many characters a code has, of 5 bits each. */
+enum {
+    TYPED_CODE_LONG = 13, /* 65 bits: opens something by itself */
+    TYPED_CODE_SHORT = 8, /* 40 bits: only names what another code opens */
+    TYPED_CODE_SIZE = 17, /* the longest in groups, and NUL */
+};
+
+/* A new code of that many characters, in groups. Wipe it after use. */
+void typed_code_mint(size_t characters, char out[static TYPED_CODE_SIZE]);
+/* What a person typed, as typed_code_mint writes it. False (out is ""): it is no code of that many
+ * characters. */
+MUST_CHECK bool typed_code_read(const char *typed, size_t characters, char out[static TYPED_CODE_SIZE]);
+
+struct typed_code_key;
+
+#define TYPED_CODE_KEY_NAME "codes.key"
+/* The key of a relay's codes, the same for all its processes: derived from the credential of its database, or
+ * where that is NULL, kept in data_dir/codes.key, which is made where it is missing. NULL: why has one line.
+ */
+struct typed_code_key *typed_code_key_open(const char *data_dir, const char *credential, struct buf *why);
+/* Wipes it; NULL is fine. */
+void typed_code_key_free(struct typed_code_key *key);
+
+/* The hash that the store has of a code as mint or read wrote it: lower-case hex. */
+void typed_code_hash(const struct typed_code_key *key, const char *code, char out[static SHA256_HEX_SIZE]);
+
+#endif
