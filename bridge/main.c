@@ -20,6 +20,7 @@ static const struct command *const commands[] = {
     &command_upload,
     &command_download,
     &command_login,
+    &command_hook,
 };
 
 static void print_overview(FILE *to)

@@ -19,6 +19,7 @@
 #include "../common/url.h"
 #include "outbox_news.h"
 #include "private_folder.h"
+#include "state_folder.h"
 
 enum { KEY_DIGITS = 32, KEY_SIZE = KEY_DIGITS + 1, SHELF_MAX_FILES = 1000 };
 /* For what is kept only to be looked at. */
@@ -44,12 +45,7 @@ struct outbox {
 
 char *outbox_root(void)
 {
-    const char *base = getenv("XDG_STATE_HOME");
-    /* The XDG specification has relative paths ignored. */
-    if (base && base[0] == '/')
-        return xasprintf("%s/patchcord/outbox", base);
-    const char *home = getenv("HOME");
-    return home && home[0] == '/' ? xasprintf("%s/.local/state/patchcord/outbox", home) : NULL;
+    return state_path("outbox");
 }
 
 static void make_key(const char *origin, const char *of, char out[static KEY_SIZE])
