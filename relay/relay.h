@@ -12,6 +12,7 @@ struct parking;
 struct routes;
 struct safe_fetcher;
 struct store;
+struct typed_code_key;
 
 struct relay {
     const struct config *config;
@@ -19,9 +20,10 @@ struct relay {
     struct blob_store *blobs; /* attachments */
     struct parking *parking;
     struct authenticator *auth;
-    struct concurrency *streams;  /* open event streams by agent's address (auth/concurrency.h) */
-    struct safe_fetcher *fetcher; /* fetches what agents name */
-    struct concurrency *fetches;  /* under way, by agent's address and of all */
+    const struct typed_code_key *code_key; /* of codes that people type */
+    struct concurrency *streams;           /* open event streams by agent's address (auth/concurrency.h) */
+    struct safe_fetcher *fetcher;          /* fetches what agents name */
+    struct concurrency *fetches;           /* under way, by agent's address and of all */
     struct metrics *metrics;
     const struct routes *routes;
 };

@@ -144,8 +144,7 @@ static void answer_store_failed(struct exchange *ex)
     exchange_add_header(ex, "Retry-After", retry_after);
 }
 
-/* Counts a failed login. False: it was one too many, and is answered. */
-static bool admit_stranger(struct authenticator *a, struct exchange *ex)
+bool authenticator_count_try(struct authenticator *a, struct exchange *ex)
 {
     const struct address client = find_client(a, ex), counted = address_for_limit(&client);
     char key[INET6_ADDRSTRLEN];
@@ -165,7 +164,7 @@ static bool admit_stranger(struct authenticator *a, struct exchange *ex)
 static void refuse_stranger(
     struct authenticator *a, struct exchange *ex, const char *metadata_path, const char *message)
 {
-    if (!admit_stranger(a, ex))
+    if (!authenticator_count_try(a, ex))
         return;
     exchange_error(ex, 401, "invalid_token", message);
     char *challenge = metadata_path ? xasprintf("Bearer error=\"invalid_token\", resource_metadata=\"%s%s\"",
@@ -307,7 +306,7 @@ enum operator_access authenticate_operator(struct authenticator *a, struct excha
     const char *token = read_bearer(ex);
     if (token && secret && secret_equal(token, secret))
         return OPERATOR_ALLOWED;
-    return admit_stranger(a, ex) ? OPERATOR_DENIED : OPERATOR_LIMITED;
+    return authenticator_count_try(a, ex) ? OPERATOR_DENIED : OPERATOR_LIMITED;
 }
 
 bool identity_is_current(struct authenticator *a, const struct identity *who)

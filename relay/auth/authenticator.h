@@ -69,6 +69,10 @@ enum operator_access {
 enum operator_access authenticate_operator(
     struct authenticator *a, struct exchange *ex, const char *secret) MUST_CHECK;
 
+/* Counts a try at a secret that could be guessed (a code) as a failed login of the client's address, before
+ * it is looked at. False: there were too many, and it is answered with 429. */
+bool authenticator_count_try(struct authenticator *a, struct exchange *ex) MUST_CHECK;
+
 /* True where the request has no Origin, or one of those that may call this relay. False: answered with 403.
  */
 bool authenticator_check_origin(const struct authenticator *a, struct exchange *ex) MUST_CHECK;

@@ -63,34 +63,33 @@ static char read_character(uint32_t c)
     return c > 0 && c < 0x80 && strchr(alphabet, (int)c) ? (char)c : '\0';
 }
 
-/* Returns where the code ends in out, or NULL. */
-static char *read_into(const char *typed, size_t characters, char *out)
+/* How many characters were read into out, or 0 where it is no code. */
+static size_t read_into(const char *typed, char *out)
 {
     size_t count = 0;
     for (size_t left = strlen(typed), len; left > 0; typed += len, left -= len) {
         uint32_t c;
         len = utf8_decode(typed, left, &c);
         if (len == 0)
-            return NULL;
+            return 0;
         if (is_between(c))
             continue;
         const char meant = read_character(c);
-        if (meant == '\0' || count == characters)
-            return NULL;
+        if (meant == '\0' || count == TYPED_CODE_LONG)
+            return 0;
         out = put(out, count++, meant);
     }
-    return count == characters ? out : NULL;
+    *out = '\0';
+    return count;
 }
 
-bool typed_code_read(const char *typed, size_t characters, char out[static TYPED_CODE_SIZE])
+bool typed_code_read(const char *typed, char out[static TYPED_CODE_SIZE])
 {
-    assert(characters <= TYPED_CODE_LONG);
-    char *end = read_into(typed, characters, out);
-    if (end)
-        *end = '\0';
-    else
-        sodium_memzero(out, TYPED_CODE_SIZE);
-    return end != NULL;
+    const size_t count = read_into(typed, out);
+    if (count == TYPED_CODE_LONG || count == TYPED_CODE_SHORT)
+        return true;
+    secret_wipe(out, TYPED_CODE_SIZE);
+    return false;
 }
 
 /* ---- the key ---- */
@@ -122,11 +121,17 @@ void typed_code_key_free(struct typed_code_key *key)
     free(key);
 }
 
-void typed_code_hash(const struct typed_code_key *key, const char *code, char out[static SHA256_HEX_SIZE])
+bool typed_code_hash(const struct typed_code_key *key, const char *typed, char out[static SHA256_HEX_SIZE])
 {
+    char code[TYPED_CODE_SIZE];
     unsigned char hash[HASH_BYTES];
+    *out = '\0';
+    if (!typed_code_read(typed, code))
+        return false;
     crypto_generichash(
         hash, sizeof hash, (const unsigned char *)code, strlen(code), key->bytes, sizeof key->bytes);
     sodium_bin2hex(out, SHA256_HEX_SIZE, hash, sizeof hash);
+    sodium_memzero(code, sizeof code);
     sodium_memzero(hash, sizeof hash);
+    return true;
 }

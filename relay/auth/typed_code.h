@@ -23,9 +23,8 @@ enum {
 
 /* A new code of that many characters, in groups. Wipe it after use. */
 void typed_code_mint(size_t characters, char out[static TYPED_CODE_SIZE]);
-/* What a person typed, as typed_code_mint writes it. False (out is ""): it is no code of that many
- * characters. */
-MUST_CHECK bool typed_code_read(const char *typed, size_t characters, char out[static TYPED_CODE_SIZE]);
+/* What a person typed, as typed_code_mint writes it. False (out is ""): it is no code of either length. */
+MUST_CHECK bool typed_code_read(const char *typed, char out[static TYPED_CODE_SIZE]);
 
 struct typed_code_key;
 
@@ -37,7 +36,8 @@ struct typed_code_key *typed_code_key_open(const char *data_dir, const char *cre
 /* Wipes it; NULL is fine. */
 void typed_code_key_free(struct typed_code_key *key);
 
-/* The hash that the store has of a code as mint or read wrote it: lower-case hex. */
-void typed_code_hash(const struct typed_code_key *key, const char *code, char out[static SHA256_HEX_SIZE]);
+/* The hash that the store has of what a person typed: lower-case hex. False (out is ""): it is no code. */
+MUST_CHECK bool typed_code_hash(
+    const struct typed_code_key *key, const char *typed, char out[static SHA256_HEX_SIZE]);
 
 #endif

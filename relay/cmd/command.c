@@ -11,6 +11,7 @@
 #include "../../common/alloc.h"
 #include "../../common/env.h"
 #include "../../common/log.h"
+#include "../auth/typed_code.h"
 #include "../store/data_folder.h"
 
 #define PROGRAM "patchcord-relay"
@@ -198,6 +199,11 @@ bool command_store(const struct command_line *line, struct config *config, struc
     }
     buf_free(&why);
     return *store != NULL;
+}
+
+struct typed_code_key *command_code_key(const struct config *config, struct buf *why)
+{
+    return typed_code_key_open(config->data_dir, NULL, why);
 }
 
 void command_store_end(struct config *config, struct store *store)

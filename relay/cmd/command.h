@@ -10,6 +10,8 @@
 #include "../config.h"
 #include "../store/store.h"
 
+struct typed_code_key;
+
 enum { EXIT_USAGE = 2 };
 enum { COMMAND_OPTIONS_MAX = 4, COMMAND_GIVEN_MAX = 32 };
 
@@ -63,6 +65,9 @@ MUST_CHECK bool command_config(const struct command_line *line, struct config *c
 /* Settings and store of a command that works beside a serving relay. False: one line was printed, nothing is
  * open: also where there is no store, and the command does not begin one. */
 MUST_CHECK bool command_store(const struct command_line *line, struct config *config, struct store **store);
+/* The key of codes that people type, the relay's and its commands'; typed_code_key_free ends it. NULL: why
+ * has one line. */
+struct typed_code_key *command_code_key(const struct config *config, struct buf *why);
 /* Closes what command_store opened. */
 void command_store_end(struct config *config, struct store *store);
 

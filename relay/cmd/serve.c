@@ -12,6 +12,7 @@
 #include "../../common/mcp.h"
 #include "../auth/authenticator.h"
 #include "../auth/concurrency.h"
+#include "../auth/typed_code.h"
 #include "../blob/blob.h"
 #include "../fetch/safe_fetch.h"
 #include "../http/server.h"
@@ -30,6 +31,7 @@ struct serving {
     struct routes *routes;
     struct http_server *server;
     struct janitor *janitor;
+    struct typed_code_key *code_key;
     pthread_mutex_t lock;
     bool is_up; /* under lock: the store's news may be passed on */
 };
@@ -181,6 +183,12 @@ static bool open_authenticator(struct serving *s, struct buf *why)
     return s->relay.auth != NULL;
 }
 
+static bool open_code_key(struct serving *s, struct buf *why)
+{
+    s->relay.code_key = s->code_key = command_code_key(&s->config, why);
+    return s->code_key != NULL;
+}
+
 static void log_listening(const struct serving *s)
 {
     const char *host = s->config.host;
@@ -201,6 +209,7 @@ static void close_all(struct serving *s)
     if (s->relay.store)
         store_close(s->relay.store);
     authenticator_free(s->relay.auth);
+    typed_code_key_free(s->code_key);
     concurrency_free(s->relay.streams);
     concurrency_free(s->relay.fetches);
     safe_fetcher_free(s->relay.fetcher);
@@ -223,7 +232,7 @@ static int run(const struct command_line *line)
     struct buf why = {0};
     int code = EXIT_FAILURE;
     if (open_store(&s, &why) && open_server(&s, &why) && open_blobs(&s, &why) && open_fetcher(&s, &why) &&
-        open_authenticator(&s, &why)) {
+        open_authenticator(&s, &why) && open_code_key(&s, &why)) {
         set_up(&s, true);
         s.janitor = janitor_start(&s.relay);
         log_listening(&s);
