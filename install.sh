@@ -69,6 +69,10 @@ test  command:npm          npm                  nodejs-npm          npm         
 test  command:nginx        nginx-light          nginx               nginx             nginx
 test  command:valgrind     valgrind             valgrind            valgrind          valgrind
 test  command:strace       strace               strace              strace            strace
+test  python:swift.proxy.server swift-proxy     -                   -                 -
+test  python:swift.container.server swift-container -               -                 -
+test  python:swift.account.server swift-account -                   -                 -
+test  python:swift.obj.server swift-object      -                   -                 -
 static command:dpkg-source dpkg-dev             -                   -                 -
 static library:libssl      libssl-dev           -                   -                 -
 TABLE
@@ -81,6 +85,7 @@ is_there() {
     command:*) command -v "$name" >/dev/null || [ -x "/usr/sbin/$name" ] ;;
     library:*) command -v pkg-config >/dev/null && pkg-config --exists "$name" ;;
     header:*) echo "#include <$name>" | cc -E - >/dev/null 2>&1 ;;
+    python:*) /usr/bin/python3 -c "import $name" 2>/dev/null ;;
     fuzzer:*) echo 'int LLVMFuzzerTestOneInput(void); int LLVMFuzzerTestOneInput(void) { return 0; }' |
         "$name" -fsanitize=fuzzer,address -x c -o /dev/null - 2>/dev/null ;;
     *) die "unknown kind in the table: $1" ;;

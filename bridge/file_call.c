@@ -347,13 +347,15 @@ static bool follow(struct file_call *call, struct json_object *grant, struct buf
     struct buf url = {0};
     const char *path = json_text_or(grant, "path", "");
     const char *given = json_text_or(grant, call->file ? "url" : "upload_url", "");
-    bool started = false;
+    bool started = false, is_elsewhere = false;
+    if (json_get_bool(grant, "elsewhere", &is_elsewhere) != JSON_FIELD_FOUND)
+        is_elsewhere = false;
     if (!path[0] || !given[0]) {
         buf_puts(why, "The relay's answer does not say where the file is: it is older than this program.");
         return false;
     }
     call->path = xstrdup(path);
-    if (signed_url_take(relay_link_config(call->link)->url, given, &url, why)) {
+    if (signed_url_take(relay_link_config(call->link)->url, given, is_elsewhere, &url, why)) {
         call->server = server_of(buf_text(&url));
         started = call->file ? start_download(call, grant, buf_text(&url), why)
                              : start_upload(call, grant, buf_text(&url), why);

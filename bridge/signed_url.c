@@ -34,7 +34,8 @@ static bool read_given(const char *given, struct url *url, const char **target)
     return true;
 }
 
-bool signed_url_take(const char *relay_url, const char *given, struct buf *out, struct buf *why)
+bool signed_url_take(
+    const char *relay_url, const char *given, bool is_elsewhere, struct buf *out, struct buf *why)
 {
     struct url relay = {0}, file = {0};
     const char *target = NULL;
@@ -45,7 +46,10 @@ bool signed_url_take(const char *relay_url, const char *given, struct buf *out, 
     } else if (strcmp(origin, relay_origin) == 0 || strcmp(file.scheme, "https") == 0) {
         buf_puts(out, given);
     } else if (url_host_is_loopback(file.host) && url_host_is_loopback(relay.host)) {
-        buf_printf(out, "%s%s", relay_url, target);
+        if (is_elsewhere)
+            buf_puts(out, given);
+        else
+            buf_printf(out, "%s%s", relay_url, target);
     } else {
         buf_printf(why,
             "the relay at %s gave an address for the file that is neither its own nor https (%s); its "

@@ -9,9 +9,12 @@
 
 /* Appends the address to use for what the relay at relay_url gave:
  *   - its own origin, or any https host (another server may keep the files): as given;
+ *   - where the relay says that it is another server's (is_elsewhere), and both are on this machine: as
+ * given;
  *   - plain http to loopback, from a relay that we reach over loopback too: there, under the address by which
  * we reach it;
  *   - anything else is refused: why has one line. */
-MUST_CHECK bool signed_url_take(const char *relay_url, const char *given, struct buf *out, struct buf *why);
+MUST_CHECK bool signed_url_take(
+    const char *relay_url, const char *given, bool is_elsewhere, struct buf *out, struct buf *why);
 
 #endif

@@ -11,6 +11,7 @@
 #include "blob/media_type.h"
 
 static const char *const output_formats[] = {"text", "json", NULL};
+static const char *const path_styles[] = {"auto", "yes", "no", NULL};
 static const char *const log_formats[] = {"logfmt", "json", NULL};
 static const char *const log_levels[] = {"debug", "info", "warn", "error", NULL};
 
@@ -62,6 +63,23 @@ const struct setting config_settings[] = {
     {.name = "PATCHCORD_ATTACHMENT_ALLOWED_MIME_TYPES", .kind = SETTING_TEXT, .offset = FIELD(attachment_types),
      .fallback = MEDIA_TYPES_ALLOWED,
      .help = "types of attachments that are taken, separated by commas; * at the end stands for anything"},
+    {.name = "PATCHCORD_ATTACHMENTS_BUCKET", .kind = SETTING_NAME, .offset = FIELD(attachments_bucket),
+     .fallback = "attachments", .help = "the bucket that attachments are in, where they are not in the data folder"},
+    {.name = "PATCHCORD_S3_ENDPOINT", .kind = SETTING_URL, .offset = FIELD(s3_endpoint),
+     .help = "an S3-compatible server for attachments (default where a bucket is set: AWS, in the region)"},
+    {.name = "PATCHCORD_S3_PUBLIC_ENDPOINT", .kind = SETTING_URL, .offset = FIELD(s3_public_endpoint),
+     .help = "the same server as agents reach it, for the URLs that they are given (default: the endpoint)"},
+    {.name = "PATCHCORD_S3_REGION", .kind = SETTING_NAME, .offset = FIELD(s3_region), .fallback = "us-east-1",
+     .help = "its region"},
+    {.name = "PATCHCORD_S3_BUCKET", .kind = SETTING_NAME, .offset = FIELD(s3_bucket),
+     .help = "its bucket; made where it is missing (default: PATCHCORD_ATTACHMENTS_BUCKET)"},
+    {.name = "PATCHCORD_S3_ACCESS_KEY", .kind = SETTING_TEXT, .offset = FIELD(s3_access_key),
+     .help = "the access key's id"},
+    {.name = "PATCHCORD_S3_SECRET_KEY", .kind = SETTING_SECRET, .offset = FIELD(s3_secret_key),
+     .help = "the access key's secret"},
+    {.name = "PATCHCORD_S3_PATH_STYLE", .kind = SETTING_CHOICE, .offset = FIELD(s3_path_style), .fallback = "auto",
+     .choices = path_styles,
+     .help = "whether the bucket is in the URL's path (yes) or host (no); auto: in the host at AWS alone"},
     {.name = "PATCHCORD_CLEANUP_TOKEN", .kind = SETTING_SECRET, .offset = FIELD(cleanup_token),
      .help = "the bearer token for POST /api/cleanup (default: nobody may)"},
     {.name = "PATCHCORD_METRICS_TOKEN", .kind = SETTING_SECRET, .offset = FIELD(metrics_token),
@@ -87,13 +105,12 @@ const struct setting config_settings[] = {
 
 #define UNUSED(variable) {.name = (variable), .kind = SETTING_IGNORED, .help = "not used by this version"}
 const struct setting config_unused_settings[] = {
-    UNUSED("PATCHCORD_ATTACHMENTS_BUCKET"), UNUSED("PATCHCORD_OAUTH_CLIENTS"),
-    UNUSED("PATCHCORD_OAUTH_DEFAULT_NAMESPACE"), UNUSED("PATCHCORD_OAUTH_ACCESS_TOKEN_TTL_SECONDS"),
+    UNUSED("PATCHCORD_OAUTH_CLIENTS"), UNUSED("PATCHCORD_OAUTH_DEFAULT_NAMESPACE"),
+    UNUSED("PATCHCORD_OAUTH_ACCESS_TOKEN_TTL_SECONDS"),
     UNUSED("PATCHCORD_OAUTH_REFRESH_TOKEN_TTL_SECONDS"), UNUSED("PATCHCORD_OAUTH_AUTO_APPROVE"),
     UNUSED("PATCHCORD_KNOWN_OAUTH_CLIENTS"), UNUSED("PATCHCORD_CIRCUIT_BREAKER_SECONDS"),
     UNUSED("PATCHCORD_POLL_SECONDS"), UNUSED("PATCHCORD_ENCRYPTION_KEY"),
-    UNUSED("PATCHCORD_S3_ENDPOINT"), UNUSED("PATCHCORD_S3_REGION"), UNUSED("PATCHCORD_S3_BUCKET"),
-    UNUSED("PATCHCORD_S3_ACCESS_KEY"), UNUSED("PATCHCORD_S3_SECRET_KEY"), UNUSED("SUPABASE_KEY"),
+    UNUSED("SUPABASE_KEY"),
     {.name = NULL},
 };
 
@@ -167,6 +184,32 @@ static bool check_paths(const struct config *config, struct buf *why)
     return true;
 }
 
+/* Their own servers want the bucket in the host; for others that has to be set up first. */
+static bool is_aws(const char *endpoint)
+{
+    static const char domain[] = ".amazonaws.com";
+    const char *found = strstr(endpoint, domain);
+    return found && strchr("/:.", found[sizeof domain - 1]) != NULL;
+}
+
+static bool check_s3(struct config *config, struct buf *why)
+{
+    if (!config->s3_endpoint && !config->s3_bucket && !config->s3_access_key && !config->s3_secret_key)
+        return true;
+    if (!config->s3_access_key || !config->s3_secret_key) {
+        buf_printf(why, "attachments go to S3, but %s is missing",
+            config->s3_access_key ? "PATCHCORD_S3_SECRET_KEY" : "PATCHCORD_S3_ACCESS_KEY");
+        return false;
+    }
+    if (!config->s3_bucket)
+        config->s3_bucket = xstrdup(config->attachments_bucket);
+    if (!config->s3_endpoint)
+        config->s3_endpoint = xasprintf("https://s3.%s.amazonaws.com", config->s3_region);
+    if (config->s3_path_style == PATH_STYLE_AUTO)
+        config->s3_path_style = is_aws(config->s3_endpoint) ? PATH_STYLE_NO : PATH_STYLE_YES;
+    return true;
+}
+
 static bool check_attachment_types(const struct config *config, struct buf *why)
 {
     int len;
@@ -227,7 +270,7 @@ bool config_load(struct config *out, struct buf *why)
     out->public_url_is_default = out->public_url == NULL;
     config_set_port(out, (int)out->port);
     if (!check_store(why) || !check_host(out, why) || !check_tls(out, why) || !check_paths(out, why) ||
-        !check_attachment_types(out, why) || !set_data_dir(out, why)) {
+        !check_attachment_types(out, why) || !check_s3(out, why) || !set_data_dir(out, why)) {
         config_free(out);
         return false;
     }

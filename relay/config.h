@@ -9,6 +9,7 @@
 #include "../common/env.h"
 
 enum output_format { OUTPUT_TEXT, OUTPUT_JSON };
+enum path_style { PATH_STYLE_AUTO, PATH_STYLE_YES, PATH_STYLE_NO };
 
 struct config {
     char *public_url;           /* never NULL after config_load; no trailing slash */
@@ -24,6 +25,11 @@ struct config {
     int64_t cleanup_max_age_days, cleanup_interval_hours;
     int64_t attachment_max_bytes, attachment_quota_bytes, attachment_url_expiry_seconds;
     char *attachment_types; /* as media_type_allowed reads them */
+    char *attachments_bucket;
+    /* Attachments in an S3-compatible store: where s3_bucket or s3_endpoint is set; then no one is NULL, but
+     * for s3_public_endpoint. */
+    char *s3_endpoint, *s3_public_endpoint, *s3_region, *s3_bucket, *s3_access_key, *s3_secret_key;
+    int s3_path_style; /* enum path_style; never AUTO after config_load */
     char *cleanup_token, *metrics_token;
     char *data_dir; /* never NULL after config_load */
     char *tls_cert, *tls_key;

@@ -12,10 +12,11 @@ layer common
 layer bridge common
 layer bridge/main.c common bridge bridge/cmd
 layer bridge/cmd common bridge
-layer relay/store common
+layer relay/store common relay/upstream
 layer relay/http common
-layer relay/blob common
+layer relay/blob common relay/upstream
 layer relay/fetch common
+layer relay/upstream common
 layer relay/auth common relay/http relay/store
 layer relay/tools common relay relay/http relay/store relay/auth relay/blob relay/fetch
 layer relay/mcp common relay relay/http relay/store relay/auth relay/tools relay/blob
@@ -30,7 +31,7 @@ RULES
 library microhttpd.h relay/http
 library gnutls/ relay/http relay/cmd
 library sqlite3.h relay/store
-library curl/ bridge relay/cmd relay/fetch
+library curl/ bridge relay/cmd relay/fetch relay/upstream relay/blob
 library json-c/ common
 RULES
     # shellcheck disable=SC2016 # awk's own fields

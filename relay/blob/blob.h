@@ -92,8 +92,8 @@ enum blob_url {
     BLOB_URL_OTHER_METHOD, /* it is for downloads where this is an upload, or the other way round */
     BLOB_URL_EXPIRED,
 };
-/* Holds a request against its signature. path: what follows "/files/", decoded; parameter: a query
- * parameter's decoded value by name, or NULL. Does not block. */
+/* Holds a request against its signature (FORGED where !blob_has_files). path: what follows "/files/",
+ * decoded; parameter: a query parameter's decoded value by name, or NULL. Does not block. */
 MUST_CHECK enum blob_url blob_check_url(struct blob_store *s, bool is_upload, const char *path,
     const char *(*parameter)(const void *request, const char *name), const void *request,
     struct blob_grant *grant);

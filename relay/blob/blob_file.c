@@ -566,7 +566,7 @@ struct blob_store *blob_open_files(const struct blob_options *options, struct bu
     f->public_url =
         options->is_serving ? xstrdup_or_null(options->public_url) : NULL; /* else there is no key */
     f->download_url_ms = options->download_url_ms;
-    f->quota = file_quota_new(options->quota_bytes, measure_namespace, f);
+    f->quota = file_quota_new(options->quota_bytes, 0, measure_namespace, f);
     if (!options->is_serving ||
         (prepare_folder(f->folder, why) && prepare_folder(f->incoming, why) && collect_unfinished(f, why) &&
             key_file_load(options->data_dir, FILE_KEY_NAME, "signed URLs", f->key, why)))

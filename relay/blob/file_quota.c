@@ -20,18 +20,19 @@ SLIST_HEAD(account_list, account);
 struct file_quota {
     pthread_mutex_t lock;
     struct account_list accounts; /* few: the namespaces that were used since the start */
-    int64_t limit;
+    int64_t limit, stale_ms;
     bool (*measure)(void *arg, const char *namespace_part, int64_t *bytes);
     void *arg;
 };
 
-struct file_quota *file_quota_new(
-    int64_t limit, bool (*measure)(void *arg, const char *namespace_part, int64_t *bytes), void *arg)
+struct file_quota *file_quota_new(int64_t limit, int64_t stale_ms,
+    bool (*measure)(void *arg, const char *namespace_part, int64_t *bytes), void *arg)
 {
     struct file_quota *q = xcalloc(1, sizeof *q);
     pthread_mutex_init(&q->lock, NULL);
     SLIST_INIT(&q->accounts);
     q->limit = limit;
+    q->stale_ms = stale_ms;
     q->measure = measure;
     q->arg = arg;
     return q;
@@ -78,6 +79,12 @@ static bool measure(struct file_quota *q, struct account *account)
     return true;
 }
 
+static bool is_known(const struct file_quota *q, const struct account *account)
+{
+    return account->measured_ms != 0 &&
+           (q->stale_ms == 0 || clock_mono_ms() - account->measured_ms < q->stale_ms);
+}
+
 static bool has_room(const struct file_quota *q, const struct account *account, int64_t bytes)
 {
     return bytes <= q->limit - account->stored - account->claimed;
@@ -85,7 +92,7 @@ static bool has_room(const struct file_quota *q, const struct account *account, 
 
 static enum quota_claim claim(struct file_quota *q, struct account *account, int64_t bytes)
 {
-    if (account->measured_ms == 0 && !measure(q, account))
+    if (!is_known(q, account) && !measure(q, account))
         return QUOTA_UNKNOWN;
     if (!has_room(q, account, bytes) && clock_mono_ms() - account->measured_ms >= FILE_QUOTA_REMEASURE_MS &&
         !measure(q, account))
@@ -125,11 +132,31 @@ bool file_quota_apply(struct file_quota *q, const char *namespace_part, int64_t 
     return done;
 }
 
+void file_quota_settle(
+    struct file_quota *q, const char *namespace_part, int64_t stored, int64_t released, int64_t since_ms)
+{
+    pthread_mutex_lock(&q->lock);
+    struct account *account = account_of(q, namespace_part);
+    account->claimed -= released;
+    if (account->measured_ms > since_ms)
+        account->measured_ms = 0; /* which may have seen it, or not */
+    else if (account->measured_ms != 0)
+        account->stored += stored;
+    pthread_mutex_unlock(&q->lock);
+}
+
+void file_quota_forget(struct file_quota *q, const char *namespace_part)
+{
+    pthread_mutex_lock(&q->lock);
+    account_of(q, namespace_part)->measured_ms = 0;
+    pthread_mutex_unlock(&q->lock);
+}
+
 bool file_quota_used(struct file_quota *q, const char *namespace_part, int64_t *bytes)
 {
     pthread_mutex_lock(&q->lock);
     struct account *account = account_of(q, namespace_part);
-    const bool known = account->measured_ms != 0 || measure(q, account);
+    const bool known = is_known(q, account) || measure(q, account);
     *bytes = account->stored + account->claimed;
     pthread_mutex_unlock(&q->lock);
     return known;

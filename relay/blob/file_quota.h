@@ -1,6 +1,6 @@
-/* file_quota.h: how many bytes each namespace has stored and is storing. What is stored is measured on the
- * disk when a namespace is first asked for, counted from then on, and measured again before anything is
- * refused, because administrators remove files beside the relay. Any thread. */
+/* file_quota.h: how many bytes each namespace has stored and is storing. What is stored is measured, on the
+ * disk or by a listing, when a namespace is first asked for, counted from then on, and measured again before
+ * anything is refused, because others store and remove files beside this relay. Any thread. */
 #ifndef RELAY_BLOB_FILE_QUOTA_H
 #define RELAY_BLOB_FILE_QUOTA_H
 
@@ -16,9 +16,10 @@ enum {
 
 struct file_quota;
 
-/* measure: the bytes stored in a namespace now; false where that cannot be told. */
-struct file_quota *file_quota_new(
-    int64_t limit, bool (*measure)(void *arg, const char *namespace_part, int64_t *bytes), void *arg);
+/* measure: the bytes stored in a namespace now; false where that cannot be told. stale_ms: what was measured
+ * longer ago is measured again before it is relied on; 0: it holds. */
+struct file_quota *file_quota_new(int64_t limit, int64_t stale_ms,
+    bool (*measure)(void *arg, const char *namespace_part, int64_t *bytes), void *arg);
 void file_quota_free(struct file_quota *q);
 
 /* What a file of that size counts. */
@@ -33,6 +34,12 @@ void file_quota_release(struct file_quota *q, const char *namespace_part, int64_
  * counted twice. Returns what act did. */
 MUST_CHECK bool file_quota_apply(struct file_quota *q, const char *namespace_part, int64_t stored,
     int64_t released, bool (*act)(void *arg), void *arg);
+/* The same for what has taken place elsewhere since that time (monotonic), where none could be kept from
+ * measuring meanwhile. */
+void file_quota_settle(
+    struct file_quota *q, const char *namespace_part, int64_t stored, int64_t released, int64_t since_ms);
+/* What is stored is measured before it is relied on again. */
+void file_quota_forget(struct file_quota *q, const char *namespace_part);
 /* Stored and set aside. False where that cannot be told. */
 MUST_CHECK bool file_quota_used(struct file_quota *q, const char *namespace_part, int64_t *bytes);
 

@@ -4,6 +4,7 @@
 
 #include "../../common/clock.h"
 #include "../blob/blob.h"
+#include "attachments.h"
 #include "command.h"
 
 static int print(
@@ -21,9 +22,8 @@ static int print(
 /* Beside a relay that serves the same folder. False: one line was printed. */
 static bool clean_files(const struct config *config, bool dry_run, struct blob_cleanup_result *result)
 {
-    const struct blob_options options = {.data_dir = config->data_dir};
     struct buf why = {0};
-    struct blob_store *blobs = blob_open_files(&options, &why);
+    struct blob_store *blobs = attachments_open(config, false, &why);
     const bool done =
         blobs && blob_cleanup(blobs, config->cleanup_max_age_days * MS_PER_DAY, dry_run, result) == BLOB_DONE;
     if (!done)

@@ -19,6 +19,7 @@
 #include "../metrics.h"
 #include "../relay.h"
 #include "../routes.h"
+#include "attachments.h"
 #include "command.h"
 #include "janitor.h"
 
@@ -150,15 +151,7 @@ static bool open_server(struct serving *s, struct buf *why)
 /* After the server, whose port a default public URL has. */
 static bool open_blobs(struct serving *s, struct buf *why)
 {
-    const struct blob_options options = {
-        .data_dir = s->config.data_dir,
-        .public_url = s->config.public_url,
-        .max_bytes = s->config.attachment_max_bytes,
-        .quota_bytes = s->config.attachment_quota_bytes,
-        .download_url_ms = s->config.attachment_url_expiry_seconds * MS_PER_SECOND,
-        .is_serving = true,
-    };
-    s->relay.blobs = blob_open_files(&options, why);
+    s->relay.blobs = attachments_open(&s->config, true, why);
     return s->relay.blobs != NULL;
 }
 
@@ -195,8 +188,8 @@ static void log_listening(const struct serving *s)
     char *url = xasprintf(strchr(host, ':') ? "%s://[%s]:%d" : "%s://%s:%d",
         s->config.tls_cert ? "https" : "http", host, http_server_port(s->server));
     log_info("listening", LOG_STR("url", url), LOG_STR("public_url", s->config.public_url),
-        LOG_STR("store", "sqlite"), LOG_STR("data", s->config.data_dir),
-        LOG_STR("version", PATCHCORD_VERSION), LOG_INT("pid", getpid()));
+        LOG_STR("store", "sqlite"), LOG_STR("attachments", attachments_kind(&s->config)),
+        LOG_STR("data", s->config.data_dir), LOG_STR("version", PATCHCORD_VERSION), LOG_INT("pid", getpid()));
     free(url);
 }
 

@@ -62,6 +62,7 @@ static enum blob_status sign(struct tool_call *call, const struct blob_info *inf
     clock_rfc3339(grant.expires_ms, expires_at);
     json_add_text(call->structured, "url", buf_text(url));
     json_add_text(call->structured, "expires_at", expires_at);
+    json_add_bool(call->structured, "elsewhere", !blob_has_files(call->relay->blobs));
     return BLOB_DONE;
 }
 

@@ -28,6 +28,7 @@ static void record_grant(struct tool_call *call, const struct blob_grant *grant,
     json_add_text(call->structured, "upload_url", url);
     json_add_int(call->structured, "max_bytes", grant->max_bytes);
     json_add_text(call->structured, "expires_at", expires_at);
+    json_add_bool(call->structured, "elsewhere", !blob_has_files(call->relay->blobs));
 }
 
 static enum verdict offer_url(struct tool_call *call, const char *filename, struct blob_grant *grant)

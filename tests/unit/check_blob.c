@@ -1,4 +1,4 @@
-/* What any kind of blob store has to do, whichever makes it: see blob.h. A kind is a row in kinds. */
+/* What any kind of blob store has to do, whichever makes it: see blob.h. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -14,7 +14,9 @@
 #include "../../common/alloc.h"
 #include "../../common/clock.h"
 #include "../../relay/blob/blob.h"
+#include "../../relay/blob/blob_s3.h"
 #include "../../relay/blob/file_trailer.h"
+#include "../rigs/s3_rig.h"
 #include "unit.h"
 
 enum { MAX_BYTES = 1000 * 1000, QUOTA = 3 * 1000 * 1000, DAY = MS_PER_DAY };
@@ -22,7 +24,35 @@ enum { MAX_BYTES = 1000 * 1000, QUOTA = 3 * 1000 * 1000, DAY = MS_PER_DAY };
 static char folder[] = "/tmp/check-blob-XXXXXX";
 static struct blob_store *store;
 
-static struct blob_store *open_files(bool is_serving)
+static struct s3_rig s3;
+
+static struct blob_store *open_files(const struct blob_options *options, struct buf *why)
+{
+    return blob_open_files(options, why);
+}
+
+/* A bucket of each test's own. */
+static struct blob_store *open_bucket(const struct blob_options *options, struct buf *why)
+{
+    char *bucket = xasprintf("bucket-%d", getpid());
+    const struct s3_options bucket_options = {
+        .endpoint = s3.url,
+        .region = "us-east-1",
+        .bucket = bucket,
+        .access_key = S3_RIG_ACCESS_KEY,
+        .secret_key = S3_RIG_SECRET_KEY,
+        .path_style = true,
+        .connections = 8,
+    };
+    struct blob_store *opened = blob_open_s3(options, &bucket_options, why);
+    free(bucket);
+    return opened;
+}
+
+typedef struct blob_store *open_fn(const struct blob_options *options, struct buf *why);
+static open_fn *kind;
+
+static struct blob_store *open_store(bool is_serving)
 {
     struct buf why = {0};
     const struct blob_options options = {
@@ -33,21 +63,29 @@ static struct blob_store *open_files(bool is_serving)
         .download_url_ms = MS_PER_DAY,
         .is_serving = is_serving,
     };
-    struct blob_store *opened = blob_open_files(&options, &why);
+    struct blob_store *opened = kind(&options, &why);
     ck_assert_msg(opened != NULL, "%s", buf_text(&why));
     buf_free(&why);
     return opened;
 }
 
-static struct blob_store *(*const kinds[])(bool is_serving) = {open_files};
-static int kind;
-
-static void setup(void)
+static void setup_kind(open_fn *which)
 {
     secret_init();
     memcpy(folder + sizeof folder - 7, "XXXXXX", 6);
     ck_assert_ptr_nonnull(mkdtemp(folder));
-    store = kinds[kind](true);
+    kind = which;
+    store = open_store(true);
+}
+
+static void setup(void)
+{
+    setup_kind(open_files);
+}
+
+static void setup_bucket(void)
+{
+    setup_kind(open_bucket);
 }
 
 static void teardown(void)
@@ -313,7 +351,7 @@ START_TEST(the_quota_is_known_after_a_restart)
     const int64_t before = used("ns");
     ck_assert_int_eq(before, MAX_BYTES + 4096); /* what the smallest file counts */
     blob_close(store);
-    store = kinds[kind](true);
+    store = open_store(true);
     ck_assert_int_eq(used("ns"), before);
 }
 END_TEST
@@ -489,7 +527,7 @@ START_TEST(what_was_committed_survives_kill_and_the_rest_is_collected)
 
     struct blob_cleanup_result result;
     blob_close(store);
-    store = kinds[kind](false); /* a command beside a relay leaves what may be under way */
+    store = open_store(false); /* a command beside a relay leaves what may be under way */
     ck_assert_int_eq(blob_cleanup(store, DAY, true, &result), BLOB_DONE);
     ck_assert_int_eq(result.abandoned, 0);
     clock_shift_wall(BLOB_UPLOAD_URL_MS + MS_PER_MINUTE);
@@ -497,7 +535,7 @@ START_TEST(what_was_committed_survives_kill_and_the_rest_is_collected)
     ck_assert_int_eq(result.abandoned, 5);
     clock_shift_wall(-BLOB_UPLOAD_URL_MS - MS_PER_MINUTE);
     blob_close(store);
-    store = kinds[kind](true);
+    store = open_store(true);
     clock_shift_wall(BLOB_UPLOAD_URL_MS + MS_PER_MINUTE);
     ck_assert_int_eq(blob_cleanup(store, DAY, true, &result), BLOB_DONE);
     ck_assert_int_eq(result.abandoned, 0);
@@ -589,7 +627,7 @@ static void add_conformance(TCase *tests)
 
 int main(void)
 {
-    TCase *tests, *files;
+    TCase *tests, *files, *bucket;
     Suite *suite = unit_suite("blob", &tests);
     tcase_set_timeout(tests, 60);
     tcase_add_checked_fixture(tests, setup, teardown);
@@ -608,5 +646,15 @@ int main(void)
     tcase_add_test(files, what_the_disk_does_not_take_is_not_stored);
     tcase_add_test(files, empty_folders_go_with_their_last_file);
     tcase_add_test(files, what_another_process_removed_makes_room);
-    return run_unit(suite);
+
+    bucket = tcase_create("bucket");
+    suite_add_tcase(suite, bucket);
+    tcase_set_timeout(bucket, 60);
+    tcase_add_checked_fixture(bucket, setup_bucket, teardown);
+    add_conformance(bucket);
+    if (!s3_rig_start(&s3))
+        return EXIT_FAILURE;
+    const int code = run_unit(suite);
+    s3_rig_stop(&s3);
+    return code;
 }

@@ -1,6 +1,7 @@
 /* What a namespace has stored and is storing, at its limit. */
 #include <check.h>
 
+#include "../../common/clock.h"
 #include "../../relay/blob/file_quota.h"
 #include "unit.h"
 
@@ -24,7 +25,7 @@ static bool act(void *done)
 static void setup(void)
 {
     on_disk = 0;
-    quota = file_quota_new(LIMIT, measure, NULL);
+    quota = file_quota_new(LIMIT, 0, measure, NULL);
 }
 
 static void teardown(void)
@@ -89,6 +90,46 @@ START_TEST(what_was_there_before_counts)
 }
 END_TEST
 
+START_TEST(what_others_store_is_seen_in_time)
+{
+    enum { STALE_MS = 1000 };
+    int64_t bytes;
+    file_quota_free(quota);
+    quota = file_quota_new(LIMIT, STALE_MS, measure, NULL);
+    ck_assert_int_eq(claim(1), QUOTA_CLAIMED);
+    on_disk = LIMIT;
+    ck_assert_int_eq(claim(1), QUOTA_CLAIMED); /* measured a moment ago */
+    clock_pass(STALE_MS);
+    ck_assert_int_eq(claim(1), QUOTA_FULL);
+    ck_assert_int_eq(used(), LIMIT + 2);
+    on_disk = 0;
+    ck_assert_int_eq(used(), LIMIT + 2);
+    file_quota_forget(quota, "ns");
+    ck_assert(file_quota_used(quota, "ns", &bytes));
+    ck_assert_int_eq(bytes, 2);
+}
+END_TEST
+
+/* An upload elsewhere, which a measurement may have seen under way. */
+START_TEST(what_was_measured_meanwhile_is_measured_again)
+{
+    ck_assert_int_eq(claim(FILE_QUOTA_LEAST), QUOTA_CLAIMED);
+    clock_pass(1);
+    const int64_t began_ms = clock_mono_ms();
+    file_quota_settle(quota, "ns", FILE_QUOTA_LEAST, FILE_QUOTA_LEAST, began_ms);
+    ck_assert_int_eq(used(), FILE_QUOTA_LEAST); /* counted */
+
+    on_disk = FILE_QUOTA_LEAST;
+    ck_assert_int_eq(claim(FILE_QUOTA_LEAST), QUOTA_CLAIMED);
+    clock_pass(1);
+    file_quota_forget(quota, "ns");
+    on_disk = LIMIT;
+    ck_assert_int_eq(used(), LIMIT + FILE_QUOTA_LEAST); /* seen while it is set aside, too */
+    file_quota_settle(quota, "ns", FILE_QUOTA_LEAST, FILE_QUOTA_LEAST, began_ms);
+    ck_assert_int_eq(used(), LIMIT);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests;
@@ -98,5 +139,7 @@ int main(void)
     tcase_add_test(tests, an_upload_that_is_published_counts_once);
     tcase_add_test(tests, what_could_not_be_published_stays_set_aside);
     tcase_add_test(tests, what_was_there_before_counts);
+    tcase_add_test(tests, what_others_store_is_seen_in_time);
+    tcase_add_test(tests, what_was_measured_meanwhile_is_measured_again);
     return run_unit(suite);
 }

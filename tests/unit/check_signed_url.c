@@ -50,7 +50,7 @@ static const struct {
 START_TEST(a_url_is_followed_where_it_belongs)
 {
     struct buf out = {0}, why = {0};
-    bool taken = signed_url_take(rows[_i].relay, rows[_i].given, &out, &why);
+    bool taken = signed_url_take(rows[_i].relay, rows[_i].given, false, &out, &why);
     ck_assert_msg(taken == (rows[_i].taken != NULL), "%s from %s", rows[_i].given, rows[_i].relay);
     ck_assert_str_eq(buf_text(&out), taken ? rows[_i].taken : "");
     ck_assert_int_eq(why.len == 0, taken);
@@ -61,15 +61,40 @@ START_TEST(a_url_is_followed_where_it_belongs)
 }
 END_TEST
 
+/* Another server's address is not to be exchanged for the relay's; what is refused stays so. */
+START_TEST(another_server_of_this_machine_is_followed)
+{
+    static const struct {
+        const char *relay, *given;
+        bool taken;
+    } others[] = {
+        {"http://127.0.0.1:9000", "http://localhost:8000/bucket/a?b=c", true},
+        {"https://relay.example.com", "https://bucket.example.net/a", true},
+        {"https://relay.example.com", "http://localhost:8000/bucket/a", false},
+        {"http://127.0.0.1:9000", "http://10.0.0.1/bucket/a", false},
+        {"http://127.0.0.1:9000", "http://169.254.169.254/latest", false},
+        {"http://10.0.0.1:9000", "http://10.0.0.1:9001/bucket/a", false},
+    };
+    for (size_t i = 0; i < LENGTH_OF(others); i++) {
+        struct buf out = {0}, why = {0};
+        ck_assert_int_eq(
+            signed_url_take(others[i].relay, others[i].given, true, &out, &why), others[i].taken);
+        ck_assert_str_eq(buf_text(&out), others[i].taken ? others[i].given : "");
+        buf_free(&out);
+        buf_free(&why);
+    }
+}
+END_TEST
+
 START_TEST(a_very_long_url_is_refused)
 {
     struct buf given = {0}, out = {0}, why = {0};
     buf_puts(&given, "https://relay.example.com/");
     while (given.len < 8192)
         buf_putc(&given, 'a');
-    ck_assert(signed_url_take("https://relay.example.com", buf_text(&given), &out, &why));
+    ck_assert(signed_url_take("https://relay.example.com", buf_text(&given), false, &out, &why));
     buf_putc(&given, 'a');
-    ck_assert(!signed_url_take("https://relay.example.com", buf_text(&given), &out, &why));
+    ck_assert(!signed_url_take("https://relay.example.com", buf_text(&given), false, &out, &why));
     buf_free(&given);
     buf_free(&out);
     buf_free(&why);
@@ -81,6 +106,7 @@ int main(void)
     TCase *tests;
     Suite *suite = unit_suite("signed_url", &tests);
     tcase_add_loop_test(tests, a_url_is_followed_where_it_belongs, 0, (int)LENGTH_OF(rows));
+    tcase_add_test(tests, another_server_of_this_machine_is_followed);
     tcase_add_test(tests, a_very_long_url_is_refused);
     return run_unit(suite);
 }

@@ -1,0 +1,541 @@
+#include "blob_s3.h"
+
+#include <bsd/string.h>
+#include <errno.h>
+#include <pthread.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "../../common/alloc.h"
+#include "../../common/clock.h"
+#include "../../common/log.h"
+#include "blob_ops.h"
+#include "file_quota.h"
+#include "sigv4.h"
+#include "spool.h"
+
+enum { INCOMING_KEY_SIZE = sizeof S3_INCOMING + BLOB_PATH_SIZE, PUBLISH_TRIES = 3 };
+
+struct bucket_store {
+    struct blob_store base;
+    struct s3_client *client;
+    struct file_quota *quota;
+    char *data_dir;
+    int64_t download_url_ms;
+    pthread_mutex_t publishing; /* one at a time: two would copy the same twice */
+};
+
+struct bucket_upload {
+    struct blob_upload base;
+    struct blob_info info; /* size: bytes written so far */
+    struct spool spool;
+    int64_t max_bytes, claimed;
+};
+
+static struct bucket_store *bucket_of(struct blob_store *s)
+{
+    return (struct bucket_store *)s;
+}
+
+/* What the server's client logged is not logged again. */
+static enum blob_status status_of(enum s3_status status)
+{
+    static const enum blob_status meanings[] = {
+        [S3_DONE] = BLOB_DONE,
+        [S3_ABSENT] = BLOB_ABSENT,
+        [S3_CHANGED] = BLOB_EXISTS,
+        [S3_FAULT] = BLOB_FAULT,
+    };
+    return meanings[status];
+}
+
+static void incoming_key(const struct blob_path *path, char out[static INCOMING_KEY_SIZE])
+{
+    strlcpy(out, S3_INCOMING, INCOMING_KEY_SIZE);
+    strlcat(out, path->text, INCOMING_KEY_SIZE);
+}
+
+/* ---- the quota ---- */
+
+static bool add_charge(void *arg, const char *key, int64_t size)
+{
+    int64_t *sum = arg;
+    (void)key;
+    *sum += file_quota_charge(size);
+    return true;
+}
+
+static bool measure_namespace(void *arg, const char *namespace_part, int64_t *bytes)
+{
+    struct bucket_store *b = arg;
+    char *own = xasprintf("%s/", namespace_part), *incoming = xasprintf(S3_INCOMING "%s/", namespace_part);
+    const bool measured = s3_list(b->client, own, add_charge, bytes) == S3_DONE &&
+                          s3_list(b->client, incoming, add_charge, bytes) == S3_DONE;
+    free(own);
+    free(incoming);
+    return measured;
+}
+
+static enum blob_status claim(struct bucket_store *b, const struct blob_path *path, int64_t bytes)
+{
+    switch (file_quota_claim(b->quota, path->namespace_part, bytes)) {
+    case QUOTA_CLAIMED:
+        return BLOB_DONE;
+    case QUOTA_FULL:
+        return BLOB_OVER_QUOTA;
+    default:
+        return BLOB_FAULT;
+    }
+}
+
+static enum blob_status bucket_used(struct blob_store *s, const char *namespace_id, int64_t *bytes)
+{
+    char part[NAME_SIZE];
+    blob_path_owner(namespace_id, part);
+    return file_quota_used(bucket_of(s)->quota, part, bytes) ? BLOB_DONE : BLOB_FAULT;
+}
+
+/* ---- storing ---- */
+
+static void upload_end(struct bucket_upload *u)
+{
+    struct bucket_store *b = bucket_of(u->base.store);
+    file_quota_release(b->quota, u->info.path.namespace_part, u->claimed);
+    spool_close(&u->spool);
+    free(u);
+}
+
+static enum blob_status spool_fault(const char *folder)
+{
+    log_error(
+        "object_store", LOG_STR("doing", "spool"), LOG_STR("path", folder), LOG_STR("why", strerror(errno)));
+    return BLOB_FAULT;
+}
+
+static enum blob_status bucket_begin(struct blob_store *s, const struct blob_path *path, const char *type,
+    int64_t max_bytes, int64_t announced, struct blob_upload **upload)
+{
+    struct bucket_store *b = bucket_of(s);
+    const int64_t claimed = file_quota_charge(announced > 0 ? announced : 0);
+    const enum blob_status status = claim(b, path, claimed);
+    if (status != BLOB_DONE)
+        return status;
+    struct bucket_upload *u = xcalloc(1, sizeof *u);
+    u->base.store = s;
+    u->info.path = *path;
+    u->max_bytes = max_bytes;
+    u->claimed = claimed;
+    strlcpy(u->info.type, type, sizeof u->info.type);
+    if (!spool_open(&u->spool, b->data_dir)) {
+        file_quota_release(b->quota, path->namespace_part, claimed);
+        free(u);
+        return spool_fault(b->data_dir);
+    }
+    *upload = &u->base;
+    return BLOB_DONE;
+}
+
+static enum blob_status bucket_write(struct blob_upload *upload, const void *bytes, size_t len)
+{
+    struct bucket_upload *u = (struct bucket_upload *)upload;
+    struct bucket_store *b = bucket_of(upload->store);
+    if ((uint64_t)len > (uint64_t)(u->max_bytes - u->info.size))
+        return BLOB_TOO_LARGE;
+    const int64_t size = u->info.size + (int64_t)len;
+    if (size > u->claimed) {
+        const enum blob_status status = claim(b, &u->info.path, size - u->claimed);
+        if (status != BLOB_DONE)
+            return status;
+        u->claimed = size;
+    }
+    if (!spool_write(&u->spool, bytes, len))
+        return spool_fault(b->data_dir);
+    u->info.size = size;
+    return BLOB_DONE;
+}
+
+static struct s3_object object_of(const struct blob_info *info)
+{
+    struct s3_object object = {.size = info->size, .stored_ms = info->stored_ms};
+    strlcpy(object.type, info->type, sizeof object.type);
+    strlcpy(object.sha256, info->sha256, sizeof object.sha256);
+    return object;
+}
+
+static enum blob_status bucket_commit(struct blob_upload *upload, struct blob_info *info)
+{
+    struct bucket_upload *u = (struct bucket_upload *)upload;
+    struct bucket_store *b = bucket_of(upload->store);
+    const int64_t began_ms = clock_mono_ms();
+
+    spool_sha256(&u->spool, u->info.sha256);
+    u->info.stored_ms = clock_wall_ms();
+    const struct s3_object object = object_of(&u->info);
+    const enum blob_status status = status_of(s3_put(b->client, u->info.path.text, u->spool.fd, &object));
+    if (status == BLOB_DONE) {
+        file_quota_settle(
+            b->quota, u->info.path.namespace_part, file_quota_charge(u->info.size), u->claimed, began_ms);
+        u->claimed = 0; /* it is stored now */
+        *info = u->info;
+    }
+    upload_end(u);
+    return status == BLOB_ABSENT ? BLOB_FAULT : status; /* no bucket any more */
+}
+
+static void bucket_abort(struct blob_upload *upload)
+{
+    upload_end((struct bucket_upload *)upload);
+}
+
+/* ---- what came by a presigned URL ---- */
+
+static bool hash_bytes(void *arg, const void *bytes, size_t len)
+{
+    crypto_hash_sha256_update(arg, bytes, len);
+    return true;
+}
+
+static void hash_anew(void *arg)
+{
+    crypto_hash_sha256_init(arg);
+}
+
+static enum s3_status hash_object(struct bucket_store *b, const char *key, struct s3_object *object)
+{
+    unsigned char digest[crypto_hash_sha256_BYTES];
+    crypto_hash_sha256_state state;
+    const struct s3_get get = {
+        .len = -1, .etag = object->etag, .take = hash_bytes, .restart = hash_anew, .arg = &state};
+    crypto_hash_sha256_init(&state);
+    const enum s3_status status = s3_get(b->client, key, &get);
+    crypto_hash_sha256_final(&state, digest);
+    sodium_bin2hex(object->sha256, sizeof object->sha256, digest, sizeof digest);
+    return status;
+}
+
+/* It counts already, below S3_INCOMING, perhaps unseen: what is asked is whether all of it may stay. */
+static enum blob_status check_limits(
+    struct bucket_store *b, const struct blob_path *path, const struct s3_object *object)
+{
+    if (object->size > b->base.max_bytes)
+        return BLOB_TOO_LARGE;
+    int64_t used;
+    file_quota_forget(b->quota, path->namespace_part);
+    if (!file_quota_used(b->quota, path->namespace_part, &used))
+        return BLOB_FAULT;
+    return used > b->base.quota_bytes ? BLOB_OVER_QUOTA : BLOB_DONE;
+}
+
+static enum blob_status drop(
+    struct bucket_store *b, const struct blob_path *path, const char *key, enum blob_status because)
+{
+    log_warn("upload_dropped", LOG_STR("path", path->text), LOG_STR("why", blob_status_text(because)));
+    if (s3_delete(b->client, key) == S3_DONE)
+        file_quota_forget(b->quota, path->namespace_part);
+    return because;
+}
+
+/* EXISTS: it was overwritten meanwhile. */
+static enum blob_status publish_once(
+    struct bucket_store *b, const struct blob_path *path, struct s3_object *object)
+{
+    char key[INCOMING_KEY_SIZE];
+    incoming_key(path, key);
+    enum blob_status status = status_of(s3_head(b->client, key, object));
+    if (status != BLOB_DONE)
+        return status;
+    status = check_limits(b, path, object);
+    if (status == BLOB_TOO_LARGE || status == BLOB_OVER_QUOTA)
+        return drop(b, path, key, status);
+    if (status == BLOB_DONE)
+        status = status_of(hash_object(b, key, object));
+    object->stored_ms = clock_wall_ms();
+    if (status == BLOB_DONE)
+        status = status_of(s3_copy(b->client, key, path->text, object));
+    if (status != BLOB_DONE)
+        return status;
+    log_info("file_stored", LOG_STR("path", path->text), LOG_INT("bytes", object->size));
+    if (s3_delete(b->client, key) != S3_DONE) /* it goes with age, and counts until then */
+        file_quota_forget(b->quota, path->namespace_part);
+    return BLOB_DONE;
+}
+
+static enum blob_status publish(
+    struct bucket_store *b, const struct blob_path *path, struct s3_object *object)
+{
+    pthread_mutex_lock(&b->publishing);
+    /* Perhaps somebody else did, who held the lock. */
+    enum blob_status status = status_of(s3_head(b->client, path->text, object));
+    if (status == BLOB_ABSENT) {
+        status = BLOB_EXISTS;
+        for (int i = 0; status == BLOB_EXISTS && i < PUBLISH_TRIES; i++)
+            status = publish_once(b, path, object);
+        if (status == BLOB_EXISTS)
+            status = BLOB_FAULT;
+    }
+    pthread_mutex_unlock(&b->publishing);
+    return status;
+}
+
+/* ---- reading ---- */
+
+static enum blob_status bucket_stat(
+    struct blob_store *s, const struct blob_path *path, struct blob_info *info)
+{
+    struct bucket_store *b = bucket_of(s);
+    struct s3_object object;
+    enum blob_status status = status_of(s3_head(b->client, path->text, &object));
+    if (status == BLOB_ABSENT)
+        status = publish(b, path, &object);
+    if (status != BLOB_DONE)
+        return status;
+    info->path = *path;
+    info->size = object.size;
+    info->stored_ms = object.stored_ms;
+    strlcpy(info->type, object.type, sizeof info->type);
+    strlcpy(info->sha256, object.sha256, sizeof info->sha256);
+    return BLOB_DONE;
+}
+
+struct reading {
+    struct buf *out;
+    size_t before, len;
+};
+
+static bool take_bytes(void *arg, const void *bytes, size_t len)
+{
+    const struct reading *reading = arg;
+    const size_t left = reading->len - (reading->out->len - reading->before);
+    buf_append(reading->out, bytes, len < left ? len : left);
+    return true;
+}
+
+static void take_anew(void *arg)
+{
+    const struct reading *reading = arg;
+    reading->out->len = reading->before;
+}
+
+static enum blob_status bucket_read(
+    struct blob_store *s, const struct blob_path *path, int64_t offset, size_t len, struct buf *out)
+{
+    struct bucket_store *b = bucket_of(s);
+    struct blob_info info;
+    struct reading reading = {.out = out, .before = out->len, .len = len};
+    const struct s3_get get = {
+        .offset = offset, .len = (int64_t)len, .take = take_bytes, .restart = take_anew, .arg = &reading};
+    if (len == 0)
+        return bucket_stat(s, path, &info);
+    enum blob_status status = status_of(s3_get(b->client, path->text, &get));
+    if (status != BLOB_ABSENT)
+        return status;
+    status = bucket_stat(s, path, &info);
+    return status == BLOB_DONE ? status_of(s3_get(b->client, path->text, &get)) : status;
+}
+
+/* ---- signed URLs ---- */
+
+/* How large the next upload may be. */
+static enum blob_status room(struct bucket_store *b, const struct blob_path *path, int64_t *bytes)
+{
+    int64_t used;
+    if (!file_quota_used(b->quota, path->namespace_part, &used))
+        return BLOB_FAULT;
+    if (used + FILE_QUOTA_LEAST > b->base.quota_bytes) { /* measured anew before it is refused */
+        const enum blob_status status = claim(b, path, FILE_QUOTA_LEAST);
+        if (status != BLOB_DONE)
+            return status;
+        file_quota_release(b->quota, path->namespace_part, FILE_QUOTA_LEAST);
+        if (!file_quota_used(b->quota, path->namespace_part, &used))
+            return BLOB_FAULT;
+    }
+    *bytes = b->base.quota_bytes - used;
+    return BLOB_DONE;
+}
+
+static int64_t seconds_of(const struct bucket_store *b, bool is_upload)
+{
+    const int64_t seconds = (is_upload ? BLOB_UPLOAD_URL_MS : b->download_url_ms) / MS_PER_SECOND;
+    return seconds < SIGV4_EXPIRES_MAX_S ? seconds : SIGV4_EXPIRES_MAX_S;
+}
+
+static enum blob_status bucket_sign(struct blob_store *s, struct blob_grant *grant, struct buf *url)
+{
+    struct bucket_store *b = bucket_of(s);
+    char incoming[INCOMING_KEY_SIZE];
+    struct s3_grant asked = {.key = grant->path.text, .filename = grant->path.name};
+    int64_t left;
+
+    asked.expires_s = seconds_of(b, grant->is_upload);
+    if (grant->is_upload) {
+        const enum blob_status status = room(b, &grant->path, &left);
+        if (status != BLOB_DONE)
+            return status;
+        if (grant->max_bytes <= 0 || grant->max_bytes > s->max_bytes)
+            grant->max_bytes = s->max_bytes;
+        if (grant->max_bytes > left)
+            grant->max_bytes = left;
+        incoming_key(&grant->path, incoming);
+        asked.key = incoming;
+        asked.type = grant->type;
+    }
+    grant->expires_ms = (clock_wall_ms() / MS_PER_SECOND + asked.expires_s) * MS_PER_SECOND;
+    s3_presign(b->client, &asked, url);
+    return BLOB_DONE;
+}
+
+/* ---- housekeeping ---- */
+
+static enum blob_status bucket_remove(struct blob_store *s, const struct blob_path *path)
+{
+    struct bucket_store *b = bucket_of(s);
+    char incoming[INCOMING_KEY_SIZE];
+    const char *key = path->text;
+    struct s3_object object;
+    incoming_key(path, incoming);
+    enum blob_status status = status_of(s3_head(b->client, key, &object));
+    if (status == BLOB_ABSENT) {
+        key = incoming;
+        status = status_of(s3_head(b->client, key, &object));
+    }
+    const int64_t began_ms = clock_mono_ms();
+    if (status == BLOB_DONE)
+        status = status_of(s3_delete(b->client, key));
+    if (status == BLOB_DONE)
+        file_quota_settle(b->quota, path->namespace_part, -file_quota_charge(object.size), 0, began_ms);
+    return status;
+}
+
+struct found {
+    char *key; /* in the bucket */
+    struct blob_path path;
+    int64_t size;
+    bool is_incoming;
+};
+
+/* All blobs' objects, gathered before anything is done with them. Others' are passed over. */
+struct gathering {
+    struct found *items;
+    size_t count, room;
+};
+
+static bool gather(void *arg, const char *key, int64_t size)
+{
+    enum { ROOM_FIRST = 64 };
+    struct gathering *g = arg;
+    const char *problem;
+    struct found found = {.size = size};
+    found.is_incoming = strncmp(key, S3_INCOMING, sizeof S3_INCOMING - 1) == 0;
+    const char *path = found.is_incoming ? key + sizeof S3_INCOMING - 1 : key;
+    if (!blob_path_parse(path, &found.path, &problem) || strcmp(found.path.text, path) != 0)
+        return true;
+    if (g->count == g->room) {
+        g->room = g->room ? 2 * g->room : ROOM_FIRST;
+        g->items = xreallocarray(g->items, g->room, sizeof *g->items);
+    }
+    found.key = xstrdup(key);
+    g->items[g->count++] = found;
+    return true;
+}
+
+static void gathering_free(struct gathering *g)
+{
+    for (size_t i = 0; i < g->count; i++)
+        free(g->items[i].key);
+    free(g->items);
+}
+
+static enum blob_status bucket_list(
+    struct blob_store *s, bool (*each)(void *arg, const struct blob_info *info), void *arg)
+{
+    struct gathering g = {0};
+    const enum blob_status status = status_of(s3_list(bucket_of(s)->client, "", gather, &g));
+    for (size_t i = 0; i < g.count; i++) {
+        struct blob_info info;
+        if (blob_stat(s, &g.items[i].path, &info) == BLOB_DONE && !each(arg, &info))
+            break;
+    }
+    gathering_free(&g);
+    return status;
+}
+
+static void sweep(struct bucket_store *b, const struct found *found, bool dry_run, int64_t *count,
+    struct blob_cleanup_result *result)
+{
+    const int64_t began_ms = clock_mono_ms();
+    if (!dry_run && s3_delete(b->client, found->key) != S3_DONE)
+        return;
+    if (!dry_run)
+        file_quota_settle(b->quota, found->path.namespace_part, -file_quota_charge(found->size), 0, began_ms);
+    ++*count;
+    result->bytes += found->size;
+}
+
+static enum blob_status bucket_cleanup(
+    struct blob_store *s, int64_t max_age_ms, bool dry_run, struct blob_cleanup_result *result)
+{
+    struct bucket_store *b = bucket_of(s);
+    struct gathering g = {0};
+    const int64_t before_ms = clock_wall_ms() - max_age_ms;
+    const enum blob_status status = status_of(s3_list(b->client, "", gather, &g));
+    for (size_t i = 0; status == BLOB_DONE && i < g.count; i++) {
+        const struct found *found = &g.items[i];
+        if (found->path.made_ms < before_ms)
+            sweep(b, found, dry_run, &result->removed, result);
+        else if (found->is_incoming && found->size > s->max_bytes)
+            sweep(b, found, dry_run, &result->abandoned, result);
+    }
+    gathering_free(&g);
+    return status;
+}
+
+/* ---- life ---- */
+
+static void bucket_close(struct blob_store *s)
+{
+    struct bucket_store *b = bucket_of(s);
+    file_quota_free(b->quota);
+    s3_client_free(b->client);
+    pthread_mutex_destroy(&b->publishing);
+    free(b->data_dir);
+    free(b);
+}
+
+static const struct blob_ops bucket_ops = {
+    .begin = bucket_begin,
+    .write = bucket_write,
+    .commit = bucket_commit,
+    .abort = bucket_abort,
+    .stat = bucket_stat,
+    .read = bucket_read,
+    .sign = bucket_sign,
+    .used = bucket_used,
+    .remove = bucket_remove,
+    .list = bucket_list,
+    .cleanup = bucket_cleanup,
+    .close = bucket_close,
+};
+
+struct blob_store *blob_open_s3(
+    const struct blob_options *options, const struct s3_options *s3, struct buf *why)
+{
+    struct s3_client *client = s3_client_new(s3, why);
+    if (!client)
+        return NULL;
+    if (options->is_serving && mkdir(options->data_dir, 0700) != 0 && errno != EEXIST) {
+        buf_printf(why, "cannot create %s: %s", options->data_dir, strerror(errno));
+        s3_client_free(client);
+        return NULL;
+    }
+    struct bucket_store *b = xcalloc(1, sizeof *b);
+    b->base = (struct blob_store){
+        .ops = &bucket_ops, .max_bytes = options->max_bytes, .quota_bytes = options->quota_bytes};
+    b->client = client;
+    b->quota = file_quota_new(options->quota_bytes, S3_QUOTA_STALE_MS, measure_namespace, b);
+    b->data_dir = xstrdup(options->data_dir);
+    b->download_url_ms = options->download_url_ms;
+    pthread_mutex_init(&b->publishing, NULL);
+    return &b->base;
+}
