@@ -1,7 +1,8 @@
 // The real Claude Code: the set-up lines of docs/client-setup.md, then a session whose scripted model calls our tools.
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { bridge, check, environment, expect, expectMatch, folder, program, Relay, run, scripted, sendEvents } from "./lib.mjs";
+import { bridge, check, environment, expect, expectMatch, folder, program, Relay, run } from "./lib.mjs";
+import { claudeModel } from "./models.mjs";
 
 const relay = await Relay.start({ PATCHCORD_RATE_LIMIT_PER_MINUTE: "0" });
 const token = await relay.token("claude@shop");
@@ -67,38 +68,6 @@ check("mcp list shows a wrong token's HTTP entry as not connected", async () => 
     expect(/^patchcord: /m.test(list) && !/Connected$/m.test(list), list);
 });
 
-// A model that calls a tool once, and then says what it got.
-async function model(tool, input) {
-    const seen = {};
-    const url = await scripted((body, request, response) => {
-        if (!request.url.startsWith("/v1/messages") || request.url.includes("count_tokens")) {
-            response.writeHead(200, { "Content-Type": "application/json" });
-            response.end(JSON.stringify({ input_tokens: 10 }));
-            return;
-        }
-        const offered = (body.tools ?? []).map(({ name }) => name);
-        const results = body.messages.flatMap(({ content }) => (Array.isArray(content) ? content : []))
-            .filter(({ type }) => type === "tool_result");
-        if (offered.includes(tool)) seen.tools = offered;
-        if (results.length) seen.result = JSON.stringify(results);
-        const calls = offered.includes(tool) && !results.length;
-        const block = calls ? { type: "tool_use", id: "toolu_1", name: tool, input: {} } : { type: "text", text: "" };
-        const delta = calls ? { type: "input_json_delta", partial_json: JSON.stringify(input) }
-            : { type: "text_delta", text: "done" };
-        sendEvents(response, [
-            { type: "message_start", message: { id: "msg_1", type: "message", role: "assistant", model: body.model,
-                content: [], stop_reason: null, stop_sequence: null, usage: { input_tokens: 10, output_tokens: 1 } } },
-            { type: "content_block_start", index: 0, content_block: block },
-            { type: "content_block_delta", index: 0, delta },
-            { type: "content_block_stop", index: 0 },
-            { type: "message_delta", delta: { stop_reason: calls ? "tool_use" : "end_turn", stop_sequence: null },
-                usage: { output_tokens: 5 } },
-            { type: "message_stop" },
-        ]);
-    });
-    return { url, seen };
-}
-
 const servers = {
     bridge: { type: "stdio", command: bridge, args: ["mcp"], env: { PATCHCORD_URL: relay.url, PATCHCORD_TOKEN: token } },
     http: { type: "http", url: `${relay.url}/mcp`,
@@ -113,7 +82,7 @@ for (const [way, server] of Object.entries(servers)) {
         expect(sent.code === 0, sent.err);
         const config = path.join(somebody.home, "mcp.json");
         writeFileSync(config, JSON.stringify({ mcpServers: { patchcord: server } }));
-        const { url, seen } = await model("mcp__patchcord__inbox", {});
+        const { url, seen } = await claudeModel("mcp__patchcord__inbox", {});
         await claude(somebody, ["-p", "read your inbox", "--strict-mcp-config", "--mcp-config", config, "--allowedTools",
             "mcp__patchcord__*"], { ANTHROPIC_BASE_URL: url });
         expect(seen.tools?.includes("mcp__patchcord__wait_for_message"), `the model was offered ${seen.tools}`);

@@ -2,35 +2,12 @@
 // scripted model calls our inbox.
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { bridge, check, environment, expect, expectMatch, folder, program, Relay, run, scripted, sendEvents } from "./lib.mjs";
+import { bridge, check, environment, expect, expectMatch, folder, program, Relay, run } from "./lib.mjs";
+import { codexModel } from "./models.mjs";
 
 const relay = await Relay.start({ PATCHCORD_RATE_LIMIT_PER_MINUTE: "0" });
 const token = await relay.token("codex@shop");
 const sender = await relay.token("frontend@shop");
-
-// A model that calls the inbox once, and then ends its turn.
-async function model() {
-    const seen = {};
-    const url = await scripted((body, request, response) => {
-        if (!request.url.endsWith("/responses")) {
-            response.writeHead(404).end();
-            return;
-        }
-        const output = (body.input ?? []).find(({ type }) => type === "function_call_output");
-        if (output) seen.result = JSON.stringify(output);
-        const item = output
-            ? { type: "message", role: "assistant", id: "msg_1", content: [{ type: "output_text", text: "done" }] }
-            : { type: "function_call", id: "fc_1", call_id: "call_1", namespace: "mcp__patchcord", name: "inbox",
-                arguments: "{}" };
-        sendEvents(response, [
-            { type: "response.created", response: { id: "resp_1" } },
-            { type: "response.output_item.done", output_index: 0, item },
-            { type: "response.completed", response: { id: "resp_1", usage: { input_tokens: 1, input_tokens_details: null,
-                output_tokens: 1, output_tokens_details: null, total_tokens: 2 } } },
-        ]);
-    });
-    return { url, seen };
-}
 
 async function codex(lines, url) {
     const home = folder();
@@ -73,7 +50,7 @@ for (const [way, lines] of Object.entries(ways)) {
             env: environment(folder(), { PATCHCORD_URL: relay.url, PATCHCORD_TOKEN: sender }),
         });
         expect(sent.code === 0, sent.err);
-        const { url, seen } = await model();
+        const { url, seen } = await codexModel("inbox", {});
         const { code, out, err } = await codex(lines, url);
         expect(code === 0, `exit code ${code}\n${out}\n${err}`);
         expectMatch(seen.result ?? "", new RegExp(`hello over ${way}`), "the tool's result");
@@ -81,7 +58,7 @@ for (const [way, lines] of Object.entries(ways)) {
 }
 
 check("does not start where the required server does not", async () => {
-    const { url } = await model();
+    const { url } = await codexModel("inbox", {});
     const { code } = await codex(`command = "${bridge}-that-is-not-there"\nargs = ["mcp"]`, url);
     expect(code === 1, `exit code ${code}`);
 });

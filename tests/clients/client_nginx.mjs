@@ -2,24 +2,14 @@
 // over plain HTTP. NGINX_WAIT_SECONDS (70) is how long the message takes to come.
 import { spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
-import net from "node:net";
 import { once } from "node:events";
 import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { atEnd, bridge, check, environment, expect, expectMatch, folder, program, Relay, run, until } from "./lib.mjs";
+import { atEnd, bridge, check, environment, expect, expectMatch, folder, freePort, program, Relay, run, until } from "./lib.mjs";
 
 const seconds = Number(process.env.NGINX_WAIT_SECONDS ?? 70);
 const relay = await Relay.start({ PATCHCORD_RATE_LIMIT_PER_MINUTE: "0" });
 const home = folder();
-
-async function freePort() {
-    const server = net.createServer().listen(0, "127.0.0.1");
-    await once(server, "listening");
-    const { port } = server.address();
-    server.close();
-    await once(server, "close");
-    return port;
-}
 
 async function startNginx() {
     const port = await freePort();

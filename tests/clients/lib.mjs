@@ -4,6 +4,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, readFileSync, openSync, closeSync } from "node:fs";
 import http from "node:http";
+import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -91,6 +92,16 @@ export async function until(question, what, seconds = 20) {
         expect(Date.now() < end, `gave up waiting for ${what}`);
         await pause(20);
     }
+}
+
+// For a program that has to be told its port.
+export async function freePort() {
+    const server = net.createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address();
+    server.close();
+    await once(server, "close");
+    return port;
 }
 
 export class Relay {
