@@ -228,8 +228,10 @@ static bool begin(struct hop *hop)
         return false;
     }
     char *url = fetch_url_text(hop->url);
-    const struct safe_fetch_head head = {
-        .url = url ? url : "", .type = header_of(hop, "Content-Type"), .length = length};
+    const struct safe_fetch_head head = {.url = url ? url : "",
+        .type = header_of(hop, "Content-Type"),
+        .cache_control = header_of(hop, "Cache-Control"),
+        .length = length};
     if (!hop->fetch->begin(hop->fetch->arg, &head))
         hop->stopped_by = SAFE_FETCH_ABANDONED;
     curl_free(url);
@@ -405,7 +407,8 @@ enum safe_fetch_status safe_fetch(
         return SAFE_FETCH_BAD_URL;
     }
     enum safe_fetch_status status = SAFE_FETCH_REDIRECTS;
-    for (int hops = 0; status == SAFE_FETCH_REDIRECTS && hops <= SAFE_FETCH_REDIRECTS_MAX; hops++) {
+    const int redirects = fetch->no_redirects ? 0 : SAFE_FETCH_REDIRECTS_MAX;
+    for (int hops = 0; status == SAFE_FETCH_REDIRECTS && hops <= redirects; hops++) {
         struct hop hop = {.fetcher = fetcher, .fetch = fetch, .url = url, .why = why};
         const int64_t left_ms = deadline_ms - clock_mono_ms();
         if (atomic_load(&fetcher->is_stopped))
@@ -415,8 +418,10 @@ enum safe_fetch_status safe_fetch(
         else
             status = run_hop(&hop, left_ms);
     }
-    if (status == SAFE_FETCH_REDIRECTS)
-        buf_printf(why, "it redirects more than %d times", SAFE_FETCH_REDIRECTS_MAX);
+    if (status == SAFE_FETCH_REDIRECTS && redirects == 0)
+        buf_puts(why, "it redirects, which it may not");
+    else if (status == SAFE_FETCH_REDIRECTS)
+        buf_printf(why, "it redirects more than %d times", redirects);
     curl_url_cleanup(url);
     return status;
 }

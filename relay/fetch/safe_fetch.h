@@ -39,7 +39,7 @@ enum safe_fetch_status {
     SAFE_FETCH_UNREACHABLE, /* no such host, or no connection */
     SAFE_FETCH_UNTRUSTED,   /* no TLS, or no certificate that is valid for the host */
     SAFE_FETCH_BAD_STATUS,  /* an answer other than 200 */
-    SAFE_FETCH_REDIRECTS,   /* more than SAFE_FETCH_REDIRECTS_MAX */
+    SAFE_FETCH_REDIRECTS,   /* more than SAFE_FETCH_REDIRECTS_MAX, or any where none is wanted */
     SAFE_FETCH_TOO_LARGE,
     SAFE_FETCH_TOO_SLOW,
     SAFE_FETCH_BROKEN,    /* cut off, malformed, or compressed unasked */
@@ -49,9 +49,10 @@ enum safe_fetch_status {
 
 /* What a good answer says about itself; borrowed during the call. */
 struct safe_fetch_head {
-    const char *url;  /* after redirects */
-    const char *type; /* Content-Type as it came; NULL: none */
-    int64_t length;   /* announced bytes; -1: not told */
+    const char *url;           /* after redirects */
+    const char *type;          /* Content-Type as it came; NULL: none */
+    const char *cache_control; /* the same */
+    int64_t length;            /* announced bytes; -1: not told */
 };
 
 struct safe_fetch {
@@ -59,6 +60,7 @@ struct safe_fetch {
     const char *accept; /* media types to ask for; NULL: any */
     int64_t max_bytes;
     int64_t timeout_ms; /* for all of it, redirects included */
+    bool no_redirects;
     /* Called once before the content, also where there is none. */
     bool (*begin)(void *arg, const struct safe_fetch_head *head);
     bool (*take)(void *arg, const void *bytes, size_t len);
