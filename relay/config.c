@@ -97,6 +97,19 @@ const struct setting config_settings[] = {
      .choices = log_formats, .help = "the log's format"},
     {.name = "PATCHCORD_LOG_LEVEL", .kind = SETTING_CHOICE, .offset = FIELD(log_level), .fallback = "info",
      .choices = log_levels, .help = "the least important lines that are logged; debug has one for each request"},
+    {.name = "PATCHCORD_OAUTH_ACCESS_TOKEN_TTL_SECONDS", .kind = SETTING_INTEGER, .offset = FIELD(oauth_access_ttl_seconds),
+     .fallback = "86400", .min = 1, .max = 31536000, .help = "how long an access token of a client that logged in works"},
+    {.name = "PATCHCORD_OAUTH_REFRESH_TOKEN_TTL_SECONDS", .kind = SETTING_INTEGER,
+     .offset = FIELD(oauth_refresh_ttl_seconds), .fallback = "31536000", .min = 1, .max = 315360000,
+     .help = "after how long without use such a client has to log in again"},
+    {.name = "PATCHCORD_OAUTH_AUTO_APPROVE", .kind = SETTING_BOOLEAN, .offset = FIELD(oauth_auto_approve),
+     .fallback = "false", .help = "lets clients that are known in without a connect code; on private networks alone"},
+    {.name = "PATCHCORD_OAUTH_CLIENTS", .kind = SETTING_TEXT, .offset = FIELD(oauth_clients),
+     .help = "with it: clients and whom they become, client_id=namespace:agent between commas"},
+    {.name = "PATCHCORD_KNOWN_OAUTH_CLIENTS", .kind = SETTING_TEXT, .offset = FIELD(known_oauth_clients),
+     .help = "with it: agents by the domain that access goes to, agent:domain1,domain2;… in place of the known ones"},
+    {.name = "PATCHCORD_OAUTH_DEFAULT_NAMESPACE", .kind = SETTING_NAME, .offset = FIELD(oauth_default_namespace),
+     .help = "with it: the namespace of known clients (default: PATCHCORD_DEFAULT_NAMESPACE)"},
     {.name = "OPENAI_VERIFICATION_TOKEN", .kind = SETTING_TEXT, .offset = FIELD(openai_verification_token),
      .help = "what /.well-known/openai-apps-challenge answers"},
     {.name = "PATCHCORD_STATELESS_HTTP", .kind = SETTING_IGNORED, .help = "accepted; the relay is always stateless"},
@@ -105,10 +118,7 @@ const struct setting config_settings[] = {
 
 #define UNUSED(variable) {.name = (variable), .kind = SETTING_IGNORED, .help = "not used by this version"}
 const struct setting config_unused_settings[] = {
-    UNUSED("PATCHCORD_OAUTH_CLIENTS"), UNUSED("PATCHCORD_OAUTH_DEFAULT_NAMESPACE"),
-    UNUSED("PATCHCORD_OAUTH_ACCESS_TOKEN_TTL_SECONDS"),
-    UNUSED("PATCHCORD_OAUTH_REFRESH_TOKEN_TTL_SECONDS"), UNUSED("PATCHCORD_OAUTH_AUTO_APPROVE"),
-    UNUSED("PATCHCORD_KNOWN_OAUTH_CLIENTS"), UNUSED("PATCHCORD_CIRCUIT_BREAKER_SECONDS"),
+    UNUSED("PATCHCORD_CIRCUIT_BREAKER_SECONDS"),
     UNUSED("PATCHCORD_POLL_SECONDS"), UNUSED("PATCHCORD_ENCRYPTION_KEY"),
     UNUSED("SUPABASE_KEY"),
     {.name = NULL},
@@ -166,7 +176,8 @@ static bool check_tls(const struct config *config, struct buf *why)
 
 static bool check_paths(const struct config *config, struct buf *why)
 {
-    static const char *const taken[] = {"/", "/health", "/ready", "/metrics"};
+    static const char *const taken[] = {"/", "/health", "/ready", "/metrics", "/authorize", "/token", "/register",
+        "/revoke", "/device", "/device_authorization"};
     const char *const paths[] = {config->mcp_path, config->bearer_path};
     if (strcmp(paths[0], paths[1]) == 0) {
         buf_printf(why, "PATCHCORD_MCP_PATH and PATCHCORD_BEARER_PATH must differ, both are '%s'", paths[0]);
@@ -175,7 +186,7 @@ static bool check_paths(const struct config *config, struct buf *why)
     for (size_t i = 0; i < LENGTH_OF(paths) * LENGTH_OF(taken); i++) {
         const char *path = paths[i % LENGTH_OF(paths)];
         if (strcmp(path, taken[i / LENGTH_OF(paths)]) != 0 && strncmp(path, "/api/", 5) != 0 &&
-            strncmp(path, "/files/", 7) != 0)
+            strncmp(path, "/files/", 7) != 0 && strncmp(path, "/.well-known/", 13) != 0)
             continue;
         buf_printf(why, "%s must not be a path that the relay uses itself, as '%s' is",
             path == paths[0] ? "PATCHCORD_MCP_PATH" : "PATCHCORD_BEARER_PATH", path);
@@ -268,6 +279,8 @@ bool config_load(struct config *out, struct buf *why)
     if (!env_read_settings(config_settings, out, why))
         return false;
     out->public_url_is_default = out->public_url == NULL;
+    if (!out->oauth_default_namespace)
+        out->oauth_default_namespace = xstrdup(out->default_namespace);
     config_set_port(out, (int)out->port);
     if (!check_store(why) || !check_host(out, why) || !check_tls(out, why) || !check_paths(out, why) ||
         !check_attachment_types(out, why) || !check_s3(out, why) || !set_data_dir(out, why)) {

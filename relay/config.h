@@ -40,6 +40,10 @@ struct config {
     int log_format;    /* enum log_format */
     int log_level;     /* enum log_level */
     char *openai_verification_token;
+    char *oauth_clients, *known_oauth_clients; /* as auto_approval_options has them; NULL: none */
+    bool oauth_auto_approve;
+    char *oauth_default_namespace; /* never NULL after config_load */
+    int64_t oauth_access_ttl_seconds, oauth_refresh_ttl_seconds;
 };
 
 /* The rows, NULL-ended: also read by the docs check. */

@@ -8,6 +8,7 @@ struct blob_store;
 struct concurrency;
 struct config;
 struct metrics;
+struct oauth;
 struct parking;
 struct routes;
 struct safe_fetcher;
@@ -24,6 +25,7 @@ struct relay {
     struct concurrency *streams;           /* open event streams by agent's address (auth/concurrency.h) */
     struct safe_fetcher *fetcher;          /* fetches what agents name */
     struct concurrency *fetches;           /* under way, by agent's address and of all */
+    struct oauth *oauth;                   /* the authorization server */
     struct metrics *metrics;
     const struct routes *routes;
 };

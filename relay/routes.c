@@ -6,6 +6,7 @@
 #include "api/api.h"
 #include "auth/authenticator.h"
 #include "mcp/mcp_http.h"
+#include "oauth/oauth.h"
 #include "relay.h"
 
 /* Rows of paths that are set in the configuration have a NULL path here. */
@@ -30,6 +31,20 @@ static const struct route rows[] = {
     {"POST", "/api/agent/install-path", "install_path", API_SMALL_BODY, api_install_path, NULL},
     {"PUT", "/files/*", "file_put", 0, api_file_put, &api_file_sink},
     {"GET", "/files/*", "file_get", 0, api_file_get, NULL},
+    {"POST", "/register", "register", OAUTH_REGISTRATION_MAX, oauth_register, NULL},
+    {"GET", "/authorize", "authorize", 0, oauth_authorize, NULL},
+    {"POST", "/authorize", "authorize_decide", OAUTH_FORM_MAX, oauth_authorize_decide, NULL},
+    {"POST", "/token", "token", OAUTH_FORM_MAX, oauth_token, NULL},
+    {"POST", "/revoke", "revoke", OAUTH_FORM_MAX, oauth_revoke, NULL},
+    {"POST", "/device_authorization", "device_authorization", OAUTH_FORM_MAX, oauth_device_authorization, NULL},
+    {"GET", "/device", "device", 0, oauth_device, NULL},
+    {"POST", "/device", "device_decide", OAUTH_FORM_MAX, oauth_device_decide, NULL},
+    {"GET", "/.well-known/oauth-authorization-server", "oauth_server", 0, oauth_server_metadata, NULL},
+    {"GET", "/.well-known/oauth-authorization-server/*", "oauth_server", 0, oauth_server_metadata, NULL},
+    {"GET", "/.well-known/openid-configuration", "oauth_server", 0, oauth_server_metadata, NULL},
+    {"GET", "/.well-known/openid-configuration/*", "oauth_server", 0, oauth_server_metadata, NULL},
+    {"GET", "/.well-known/oauth-protected-resource", "oauth_resource", 0, oauth_resource_metadata, NULL},
+    {"GET", "/.well-known/oauth-protected-resource/*", "oauth_resource", 0, oauth_resource_metadata, NULL},
     {"GET", "/.well-known/security.txt", "security_txt", 0, api_security_txt, NULL},
     {"GET", "/.well-known/openai-apps-challenge", "openai_challenge", 0, api_openai_challenge, NULL},
 };

@@ -19,11 +19,12 @@ layer relay/fetch common
 layer relay/upstream common
 layer relay/auth common relay/http relay/store
 layer relay/tools common relay relay/http relay/store relay/auth relay/blob relay/fetch
+layer relay/oauth common relay relay/http relay/store relay/auth relay/fetch
 layer relay/mcp common relay relay/http relay/store relay/auth relay/tools relay/blob
 layer relay/api common relay relay/http relay/store relay/auth relay/blob
-layer relay/cmd common relay relay/http relay/store relay/auth relay/api relay/mcp relay/tools relay/blob relay/fetch
+layer relay/cmd common relay relay/http relay/store relay/auth relay/api relay/oauth relay/mcp relay/tools relay/blob relay/fetch
 layer relay common relay/http relay/store relay/blob
-layer relay/routes.c common relay relay/http relay/auth relay/api relay/mcp
+layer relay/routes.c common relay relay/http relay/auth relay/api relay/oauth relay/mcp
 layer relay/main.c common relay relay/cmd
 RULES
     # A library's headers, and the only folders that may name them.

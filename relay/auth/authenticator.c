@@ -25,7 +25,7 @@ struct seen {
 
 struct authenticator {
     struct store *store;
-    char *public_url;
+    char *public_url, *resource;
     struct address_blocks trusted_proxies;
     int64_t ban_ms, presence_interval_ms;
 
@@ -56,6 +56,7 @@ struct authenticator *authenticator_new(
     struct authenticator *a = xcalloc(1, sizeof *a);
     a->store = store;
     a->public_url = xstrdup(options->public_url);
+    a->resource = xasprintf("%s%s", options->public_url, options->mcp_path);
     a->ban_ms = options->ban_seconds * MS_PER_SECOND;
     a->presence_interval_ms = options->presence_interval_ms;
     pthread_mutex_init(&a->lock, NULL);
@@ -80,6 +81,7 @@ void authenticator_free(struct authenticator *a)
     identity_cache_free(&a->cache);
     pthread_mutex_destroy(&a->lock);
     free(a->public_url);
+    free(a->resource);
     free(a);
 }
 
@@ -123,9 +125,16 @@ void client_address(const struct authenticator *a, const struct exchange *ex,
     *forwarded = was_forwarded(ex);
 }
 
+void authenticator_limit_key(
+    const struct authenticator *a, const struct exchange *ex, char out[static INET6_ADDRSTRLEN])
+{
+    const struct address client = find_client(a, ex), counted = address_for_limit(&client);
+    address_format(&counted, out);
+}
+
 /* ---- refusals ---- */
 
-static void answer_limited(struct exchange *ex, int64_t retry_ms)
+void authenticator_answer_limited(struct exchange *ex, int64_t retry_ms)
 {
     const int64_t seconds = retry_ms <= MS_PER_SECOND ? 1 : (retry_ms + MS_PER_SECOND - 1) / MS_PER_SECOND;
     char *retry_after = xasprintf("%lld", (long long)seconds);
@@ -146,9 +155,8 @@ static void answer_store_failed(struct exchange *ex)
 
 bool authenticator_count_try(struct authenticator *a, struct exchange *ex)
 {
-    const struct address client = find_client(a, ex), counted = address_for_limit(&client);
     char key[INET6_ADDRSTRLEN];
-    address_format(&counted, key);
+    authenticator_limit_key(a, ex, key);
     int64_t retry_ms;
     pthread_mutex_lock(&a->lock);
     const enum rate_verdict verdict = rate_limit_count(a->strangers, key, clock_mono_ms(), &retry_ms);
@@ -157,21 +165,30 @@ bool authenticator_count_try(struct authenticator *a, struct exchange *ex)
         return true;
     if (verdict == RATE_BAN_BEGINS)
         log_warn("address_banned", LOG_STR("address", key), LOG_INT("seconds", a->ban_ms / MS_PER_SECOND));
-    answer_limited(ex, retry_ms);
+    authenticator_answer_limited(ex, retry_ms);
     return false;
 }
 
-static void refuse_stranger(
-    struct authenticator *a, struct exchange *ex, const char *metadata_path, const char *message)
+/* RFC 6750 section 3: a request without any credential has no error. */
+static void challenge(
+    const struct authenticator *a, struct exchange *ex, const char *metadata_path, bool is_wrong)
+{
+    struct buf value = {0};
+    buf_puts(&value, is_wrong ? "Bearer error=\"invalid_token\"" : "Bearer");
+    if (metadata_path)
+        buf_printf(
+            &value, "%s resource_metadata=\"%s%s\"", is_wrong ? "," : "", a->public_url, metadata_path);
+    exchange_add_header(ex, "WWW-Authenticate", buf_text(&value));
+    buf_free(&value);
+}
+
+static void refuse_stranger(struct authenticator *a, struct exchange *ex, const char *metadata_path,
+    bool is_wrong, const char *message)
 {
     if (!authenticator_count_try(a, ex))
         return;
     exchange_error(ex, 401, "invalid_token", message);
-    char *challenge = metadata_path ? xasprintf("Bearer error=\"invalid_token\", resource_metadata=\"%s%s\"",
-                                          a->public_url, metadata_path)
-                                    : xstrdup("Bearer error=\"invalid_token\"");
-    exchange_add_header(ex, "WWW-Authenticate", challenge);
-    free(challenge);
+    challenge(a, ex, metadata_path, is_wrong);
 }
 
 bool authenticator_check_origin(const struct authenticator *a, struct exchange *ex)
@@ -205,7 +222,7 @@ static enum store_status ask_store(
     int64_t keep_ms = IDENTITY_UNKNOWN_MS;
     if (status == STORE_DONE) {
         const struct store_token *token = &found.items[0];
-        *who = identity_new(token->namespace_id, token->agent, hash);
+        *who = identity_new(token->namespace_id, token->agent, token->audience, hash);
         keep_ms = IDENTITY_CACHE_MS;
         const int64_t left_ms = token->expires_ms - clock_wall_ms();
         if (token->expires_ms > 0 && left_ms < keep_ms)
@@ -255,16 +272,27 @@ static bool admit_token(struct authenticator *a, struct exchange *ex, const stru
         return true;
     if (verdict == RATE_BAN_BEGINS)
         store_ban(a, who);
-    answer_limited(ex, retry_ms);
+    authenticator_answer_limited(ex, retry_ms);
     return false;
+}
+
+/* RFC 8707: an access token counts for what it was given for, which is this relay's MCP endpoint or nothing
+ * here. */
+static bool is_for(const struct authenticator *a, const struct identity *who, const char *metadata_path)
+{
+    return !who->audience || (metadata_path && strcmp(who->audience, a->resource) == 0);
 }
 
 const struct identity *authenticate(
     struct authenticator *a, struct exchange *ex, enum access access, const char *metadata_path)
 {
     const char *token = read_bearer(ex);
+    if (exchange_query(ex, "access_token")) {
+        exchange_error(ex, 400, "invalid_request", "Tokens do not belong into URLs, where they are logged.");
+        return NULL;
+    }
     if (!token || strlen(token) > TOKEN_MAX_LEN) {
-        refuse_stranger(a, ex, metadata_path, "Send a token: Authorization: Bearer <token>.");
+        refuse_stranger(a, ex, metadata_path, token != NULL, "Send a token: Authorization: Bearer <token>.");
         return NULL;
     }
     char hash[SHA256_HEX_SIZE];
@@ -276,7 +304,12 @@ const struct identity *authenticate(
         return NULL;
     }
     if (status != STORE_DONE) {
-        refuse_stranger(a, ex, metadata_path, "The token is unknown, was revoked, or has run out.");
+        refuse_stranger(a, ex, metadata_path, true, "The token is unknown, was revoked, or has run out.");
+        return NULL;
+    }
+    if (!is_for(a, who, metadata_path)) {
+        identity_release(who);
+        refuse_stranger(a, ex, metadata_path, true, "The token is for another resource.");
         return NULL;
     }
     if (access == ACCESS_METERED && !admit_token(a, ex, who)) {

@@ -16,7 +16,8 @@ enum { IDENTITY_CACHE_MS = 30 * 1000 };
 /* Who calls. Immutable and counted: identity_release when done. */
 struct identity {
     char *namespace_id, *agent;
-    char *address; /* "agent@namespace": the key under which it parks */
+    char *address;  /* "agent@namespace": the key under which it parks */
+    char *audience; /* the resource that an access token is for; NULL: a bearer token, which is for all */
     char credential_hash[SHA256_HEX_SIZE];
 };
 void identity_release(const struct identity *who);
@@ -40,6 +41,7 @@ struct authenticator_options {
     int64_t presence_interval_ms;
     const char *trusted_proxies; /* addresses and CIDR blocks, separated by commas; NULL: loopback */
     const char *public_url;
+    const char *mcp_path; /* behind public_url, the resource that access tokens are for */
 };
 
 struct authenticator;
@@ -55,8 +57,9 @@ enum access {
 };
 
 /* Finds out who calls. NULL: the exchange is answered already (401 with WWW-Authenticate, 429 with
- * Retry-After, or 503 where the store failed). The metadata path goes into WWW-Authenticate's
- * resource_metadata (NULL: plain Bearer). */
+ * Retry-After, 503 where the store failed, or 400 for a token in the URL). The metadata path goes into
+ * WWW-Authenticate's resource_metadata; access tokens of clients that logged in count there alone (NULL:
+ * plain Bearer, and bearer tokens alone). */
 const struct identity *authenticate(
     struct authenticator *a, struct exchange *ex, enum access access, const char *metadata_path) MUST_CHECK;
 
@@ -94,6 +97,12 @@ void client_address(const struct authenticator *a, const struct exchange *ex,
  * the call. */
 bool presence_due(struct authenticator *a, const struct identity *who, const struct client *client,
     struct store_presence *presence);
+
+/* What limits of strangers count by: the client's address, or the block of it that one client has. */
+void authenticator_limit_key(
+    const struct authenticator *a, const struct exchange *ex, char out[static INET6_ADDRSTRLEN]);
+/* Answers with 429 and Retry-After. */
+void authenticator_answer_limited(struct exchange *ex, int64_t retry_ms);
 
 /* Forgets all cached identities (the store's changed callback). */
 void authenticator_forget(struct authenticator *a);

@@ -12,11 +12,13 @@ struct counted {
     atomic_uint references;
 };
 
-const struct identity *identity_new(const char *namespace_id, const char *agent, const char *credential_hash)
+const struct identity *identity_new(
+    const char *namespace_id, const char *agent, const char *audience, const char *credential_hash)
 {
     struct counted *counted = xcalloc(1, sizeof *counted);
     counted->identity.namespace_id = xstrdup(namespace_id);
     counted->identity.agent = xstrdup(agent);
+    counted->identity.audience = xstrdup_or_null(audience);
     char address[ADDRESS_SIZE];
     ident_format(namespace_id, agent, address);
     counted->identity.address = xstrdup(address);
@@ -42,5 +44,6 @@ void identity_release(const struct identity *who)
     free(counted->identity.namespace_id);
     free(counted->identity.agent);
     free(counted->identity.address);
+    free(counted->identity.audience);
     free(counted);
 }

@@ -4,7 +4,8 @@
 
 #include "authenticator.h"
 
-/* The caller holds the one reference. */
-const struct identity *identity_new(const char *namespace_id, const char *agent, const char *credential_hash);
+/* The caller holds the one reference. audience may be NULL. */
+const struct identity *identity_new(
+    const char *namespace_id, const char *agent, const char *audience, const char *credential_hash);
 
 #endif

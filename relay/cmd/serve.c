@@ -17,6 +17,7 @@
 #include "../fetch/safe_fetch.h"
 #include "../http/server.h"
 #include "../metrics.h"
+#include "../oauth/oauth.h"
 #include "../relay.h"
 #include "../routes.h"
 #include "attachments.h"
@@ -171,6 +172,7 @@ static bool open_authenticator(struct serving *s, struct buf *why)
         .presence_interval_ms = s->config.presence_write_interval_seconds * MS_PER_SECOND,
         .trusted_proxies = s->config.trusted_proxies,
         .public_url = s->config.public_url,
+        .mcp_path = s->config.mcp_path,
     };
     s->relay.auth = authenticator_new(&options, s->relay.store, why);
     return s->relay.auth != NULL;
@@ -180,6 +182,26 @@ static bool open_code_key(struct serving *s, struct buf *why)
 {
     s->relay.code_key = s->code_key = command_code_key(&s->config, why);
     return s->code_key != NULL;
+}
+
+static bool open_oauth(struct serving *s, struct buf *why)
+{
+    const struct oauth_options options = {
+        .public_url = s->config.public_url,
+        .name = s->config.name,
+        .mcp_path = s->config.mcp_path,
+        .bearer_path = s->config.bearer_path,
+        .access_ttl_ms = s->config.oauth_access_ttl_seconds * MS_PER_SECOND,
+        .refresh_ttl_ms = s->config.oauth_refresh_ttl_seconds * MS_PER_SECOND,
+        .asks_per_minute = s->config.anon_rate_limit_per_minute,
+        .ban_ms = s->config.rate_ban_seconds * MS_PER_SECOND,
+        .auto_approve = s->config.oauth_auto_approve,
+        .clients = s->config.oauth_clients,
+        .known_clients = s->config.known_oauth_clients,
+        .default_namespace = s->config.oauth_default_namespace,
+    };
+    s->relay.oauth = oauth_new(&options, why);
+    return s->relay.oauth != NULL;
 }
 
 static void log_listening(const struct serving *s)
@@ -201,6 +223,7 @@ static void close_all(struct serving *s)
     blob_close(s->relay.blobs);
     if (s->relay.store)
         store_close(s->relay.store);
+    oauth_free(s->relay.oauth);
     authenticator_free(s->relay.auth);
     typed_code_key_free(s->code_key);
     concurrency_free(s->relay.streams);
@@ -225,7 +248,7 @@ static int run(const struct command_line *line)
     struct buf why = {0};
     int code = EXIT_FAILURE;
     if (open_store(&s, &why) && open_server(&s, &why) && open_blobs(&s, &why) && open_fetcher(&s, &why) &&
-        open_authenticator(&s, &why) && open_code_key(&s, &why)) {
+        open_authenticator(&s, &why) && open_code_key(&s, &why) && open_oauth(&s, &why)) {
         set_up(&s, true);
         s.janitor = janitor_start(&s.relay);
         log_listening(&s);

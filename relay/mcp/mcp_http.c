@@ -7,6 +7,7 @@
 #include "../../common/alloc.h"
 #include "../../common/mcp.h"
 #include "../auth/authenticator.h"
+#include "../config.h"
 #include "../relay.h"
 #include "handout.h"
 #include "mcp_headers.h"
@@ -427,10 +428,22 @@ static bool read_body(struct exchange *ex, struct post *post)
     return false;
 }
 
+/* Clients that come without a token are told where one is to be had, but not at the path for those that have
+ * one already. */
+static const struct identity *identify(const struct relay *relay, struct exchange *ex)
+{
+    const bool is_bearer = strcmp(ex->path, relay->config->bearer_path) == 0;
+    char *path =
+        is_bearer ? NULL : xasprintf("/.well-known/oauth-protected-resource%s", relay->config->mcp_path);
+    const struct identity *who = authenticate(relay->auth, ex, ACCESS_METERED, path);
+    free(path);
+    return who;
+}
+
 static enum verdict begin(struct exchange *ex)
 {
     struct relay *relay = ex->app;
-    const struct identity *who = authenticate(relay->auth, ex, ACCESS_METERED, NULL);
+    const struct identity *who = identify(relay, ex);
 
     if (!who)
         return VERDICT_DONE;
@@ -456,7 +469,7 @@ enum verdict mcp_http_bearer_post(struct exchange *ex)
 enum verdict mcp_http_other(struct exchange *ex)
 {
     struct relay *relay = ex->app;
-    const struct identity *who = authenticate(relay->auth, ex, ACCESS_METERED, NULL);
+    const struct identity *who = identify(relay, ex);
 
     if (!who)
         return VERDICT_DONE;

@@ -30,7 +30,7 @@ static enum identity_answer ask(const char *hash, int64_t now_ms)
 
 static void put_known(const char *hash, int64_t until_ms)
 {
-    const struct identity *who = identity_new("ns", "agent", hash);
+    const struct identity *who = identity_new("ns", "agent", NULL, hash);
     identity_cache_put(&cache, hash, who, until_ms, cache.generation);
     identity_release(who);
 }
@@ -64,7 +64,7 @@ END_TEST
 /* What the store said before a revocation must not come back after it. */
 START_TEST(answers_older_than_a_change_are_dropped)
 {
-    const struct identity *who = identity_new("ns", "agent", "h");
+    const struct identity *who = identity_new("ns", "agent", NULL, "h");
     const uint64_t before = cache.generation;
     identity_cache_forget(&cache);
     identity_cache_put(&cache, "h", who, 100, before);

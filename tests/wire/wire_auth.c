@@ -69,6 +69,15 @@ static const struct {
     {"POST", "/api/channel/reply", "{}"},
 };
 
+/* RFC 6750 section 3 and RFC 9728 section 5.1. */
+static void assert_challenge(const char *path, bool is_wrong)
+{
+    static const char metadata[] = "/.well-known/oauth-protected-resource/mcp\"\r\n";
+    ck_assert_msg(header_is("WWW-Authenticate: Bearer"), "%s", path);
+    ck_assert_msg(header_is("error=\"invalid_token\"") == is_wrong, "%s", path);
+    ck_assert_msg(header_is(metadata) == (strcmp(path, "/mcp") == 0), "%s", path);
+}
+
 START_TEST(every_door_wants_a_token)
 {
     static const char *const tokens[] = {NULL, "pc_unknown", "x y", ""};
@@ -76,8 +85,7 @@ START_TEST(every_door_wants_a_token)
         for (size_t t = 0; t < LENGTH_OF(tokens); t++) {
             ck_assert_int_eq(
                 call(protected[i].method, protected[i].path, tokens[t], NULL, protected[i].body), 401);
-            ck_assert_msg(header_is("WWW-Authenticate: Bearer error=\"invalid_token\""), "%s %s",
-                protected[i].method, protected[i].path);
+            assert_challenge(protected[i].path, t == 1 || t == 2);
             ck_assert_str_eq(json_text_or(reply.json, "error", ""), "invalid_token");
             ck_assert_ptr_nonnull(json_text_or(reply.json, "message", NULL));
         }
