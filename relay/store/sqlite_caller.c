@@ -8,9 +8,22 @@ bool sqlite_caller_writes(const struct store_caller *caller)
 
 static bool apply_acks(struct db *db, const struct store_caller *caller, const char *const *ids, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (!db_run(db, STATEMENT_ACK, db_text(caller->namespace_id), db_text(caller->agent), db_text(ids[i]),
-                DB_INT(db->now_ms)))
+    const size_t namespaces = store_caller_namespaces(caller);
+    for (size_t i = 0; i < count * namespaces; i++) {
+        if (!db_run(db, STATEMENT_ACK, db_text(store_caller_namespace(caller, i % namespaces)),
+                db_text(caller->agent), db_text(ids[i / namespaces]), DB_INT(db->now_ms)))
+            return false;
+    }
+    return true;
+}
+
+static bool apply_presence(struct db *db, const struct store_caller *caller, const struct store_presence *p)
+{
+    for (size_t i = 0; i < store_caller_namespaces(caller); i++) {
+        if (!db_run(db, STATEMENT_PRESENCE, db_text(store_caller_namespace(caller, i)),
+                db_text(caller->agent), DB_INT(db->now_ms), db_text(p->display_name),
+                db_text(p->machine_name), db_text(p->client_type), db_text(p->platform),
+                db_text(p->user_agent), db_text(p->request_host)))
             return false;
     }
     return true;
@@ -18,13 +31,8 @@ static bool apply_acks(struct db *db, const struct store_caller *caller, const c
 
 bool sqlite_apply_caller(struct db *db, const struct store_caller *caller)
 {
-    if (!apply_acks(db, caller, caller->acks, caller->acks_count))
-        return false;
-    const struct store_presence *p = caller->presence;
-    return !p || db_run(db, STATEMENT_PRESENCE, db_text(caller->namespace_id), db_text(caller->agent),
-                     DB_INT(db->now_ms), db_text(p->display_name), db_text(p->machine_name),
-                     db_text(p->client_type), db_text(p->platform), db_text(p->user_agent),
-                     db_text(p->request_host));
+    return apply_acks(db, caller, caller->acks, caller->acks_count) &&
+           (!caller->presence || apply_presence(db, caller, caller->presence));
 }
 
 static enum store_status touch_run(struct db *db, void *arg)
@@ -64,10 +72,13 @@ static enum store_status ack_run(struct db *db, void *arg)
     if (!job->lease)
         return STORE_DONE;
     const enum statement which = job->release == RELEASE_LOST ? STATEMENT_LEASE_END : STATEMENT_LEASE_RELEASE;
-    if (!db_run(
-            db, which, db_text(job->caller->namespace_id), db_text(job->caller->agent), db_text(job->lease)))
-        return STORE_FAULT;
-    job->released = db_changes(db);
+    job->released = 0;
+    for (size_t i = 0; i < store_caller_namespaces(job->caller); i++) {
+        if (!db_run(db, which, db_text(store_caller_namespace(job->caller, i)), db_text(job->caller->agent),
+                db_text(job->lease)))
+            return STORE_FAULT;
+        job->released += db_changes(db);
+    }
     return STORE_DONE;
 }
 

@@ -1,4 +1,5 @@
 /* Reading rows of messages and agents, and storing one message. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "../../common/alloc.h"
@@ -87,6 +88,27 @@ enum store_status sqlite_messages_read(
     return step == DB_END ? STORE_DONE : STORE_FAULT;
 }
 
+static int older_first(const void *left, const void *right)
+{
+    const struct store_message *a = left, *b = right;
+    return (a->seq > b->seq) - (a->seq < b->seq);
+}
+
+static int newer_first(const void *left, const void *right)
+{
+    return older_first(right, left);
+}
+
+void sqlite_messages_merge(
+    const struct store_caller *caller, struct store_messages *messages, bool newest_first, size_t limit)
+{
+    if (caller->also_count == 0 || messages->count == 0)
+        return;
+    qsort(
+        messages->items, messages->count, sizeof *messages->items, newest_first ? newer_first : older_first);
+    store_messages_cut(messages, limit);
+}
+
 struct store_agent *sqlite_agent_read(sqlite3_stmt *statement, struct store_agents *agents)
 {
     struct store_agent *agent = store_agents_add(agents);
@@ -98,19 +120,6 @@ struct store_agent *sqlite_agent_read(sqlite3_stmt *statement, struct store_agen
     agent->platform = db_column_text(statement, 5);
     agent->last_seen_ms = sqlite3_column_int64(statement, 6);
     return agent;
-}
-
-bool sqlite_recipient_find(
-    struct db *db, const char *namespace_id, const char *agent, struct recipient *recipient)
-{
-    sqlite3_stmt *statement =
-        db_query(db, STATEMENT_AGENT_LOOK_UP, db_text(namespace_id), db_text(agent), DB_INT(db->now_ms));
-    if (!statement || db_next(db, statement) != DB_ROW)
-        return false;
-    recipient->exists = sqlite3_column_int(statement, 0) != 0 && strcmp(agent, RELAY_AGENT) != 0;
-    recipient->last_seen_ms = sqlite3_column_int64(statement, 1);
-    db_done(statement);
-    return true;
 }
 
 enum id_owner sqlite_id_owner(struct db *db, const char *id, const struct store_caller *caller,
@@ -125,7 +134,7 @@ enum id_owner sqlite_id_owner(struct db *db, const char *id, const struct store_
     const char *namespace_id = (const char *)sqlite3_column_text(statement, 0);
     const char *from = (const char *)sqlite3_column_text(statement, 1);
     const void *hash = sqlite3_column_blob(statement, 2);
-    const bool is_repeat = namespace_id && strcmp(namespace_id, caller->namespace_id) == 0 && from &&
+    const bool is_repeat = namespace_id && store_caller_is_in(caller, namespace_id) && from &&
                            strcmp(from, caller->agent) == 0 && hash &&
                            sqlite3_column_bytes(statement, 2) == FINGERPRINT_SIZE &&
                            memcmp(hash, fingerprint, FINGERPRINT_SIZE) == 0;

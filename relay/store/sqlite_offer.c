@@ -59,29 +59,87 @@ static void scan_own(struct queue_scan *scan, int64_t seq, size_t bytes)
     scan_take(scan, seq, bytes);
 }
 
-static bool scan_queue(struct db *db, const struct offer_job *job, struct queue_scan *scan)
+/* One pending message, as the scan sees it. */
+struct candidate {
+    int64_t seq, until;
+    size_t bytes; /* overhead included */
+    bool is_own;  /* of the offer's lease */
+};
+
+struct candidates {
+    struct candidate *items;
+    size_t count;
+};
+
+static void scan_candidate(
+    struct queue_scan *scan, const struct store_offer *offer, int64_t now_ms, const struct candidate *c)
+{
+    if (c->is_own) {
+        scan_own(scan, c->seq, c->bytes);
+    } else if (c->until <= now_ms) {
+        scan_free(scan, offer, c->seq, c->bytes);
+    } else {
+        scan->in_delivery++;
+        if (scan->next_lease_end_ms == 0 || c->until < scan->next_lease_end_ms)
+            scan->next_lease_end_ms = c->until;
+    }
+}
+
+static int older_first(const void *left, const void *right)
+{
+    const struct candidate *a = left, *b = right;
+    return (a->seq > b->seq) - (a->seq < b->seq);
+}
+
+static void keep_candidate(struct candidates *kept, const struct candidate *c)
+{
+    if ((kept->count & (kept->count - 1)) == 0) /* room is for a power of two */
+        kept->items = xreallocarray(kept->items, kept->count == 0 ? 1 : 2 * kept->count, sizeof *kept->items);
+    kept->items[kept->count++] = *c;
+}
+
+/* Scans what waits in one namespace, or keeps it to be sorted (kept NULL: scans). */
+static bool scan_namespace(struct db *db, const struct offer_job *job, const char *namespace_id,
+    struct queue_scan *scan, struct candidates *kept)
 {
     sqlite3_stmt *statement =
-        db_query(db, STATEMENT_PENDING_SCAN, db_text(job->caller->namespace_id), db_text(job->caller->agent));
+        db_query(db, STATEMENT_PENDING_SCAN, db_text(namespace_id), db_text(job->caller->agent));
     if (!statement)
         return false;
     const char *lease = job->offer->lease;
     enum db_step step;
     while ((step = db_next(db, statement)) == DB_ROW) {
-        const int64_t seq = sqlite3_column_int64(statement, 0), until = sqlite3_column_int64(statement, 1);
         const char *holder = (const char *)sqlite3_column_text(statement, 2);
-        const size_t bytes = (size_t)sqlite3_column_int64(statement, 3) + OFFER_OVERHEAD_BYTES;
-        if (lease && holder && strcmp(holder, lease) == 0) {
-            scan_own(scan, seq, bytes);
-        } else if (until <= db->now_ms) {
-            scan_free(scan, job->offer, seq, bytes);
-        } else {
-            scan->in_delivery++;
-            if (scan->next_lease_end_ms == 0 || until < scan->next_lease_end_ms)
-                scan->next_lease_end_ms = until;
-        }
+        const struct candidate candidate = {
+            .seq = sqlite3_column_int64(statement, 0),
+            .until = sqlite3_column_int64(statement, 1),
+            .bytes = (size_t)sqlite3_column_int64(statement, 3) + OFFER_OVERHEAD_BYTES,
+            .is_own = lease && holder && strcmp(holder, lease) == 0,
+        };
+        if (kept)
+            keep_candidate(kept, &candidate);
+        else
+            scan_candidate(scan, job->offer, db->now_ms, &candidate);
     }
     return step == DB_END;
+}
+
+/* One queue comes in order; several are put in order first. */
+static bool scan_queue(struct db *db, const struct offer_job *job, struct queue_scan *scan)
+{
+    const struct store_caller *caller = job->caller;
+    if (caller->also_count == 0)
+        return scan_namespace(db, job, caller->namespace_id, scan, NULL);
+    struct candidates kept = {0};
+    bool done = true;
+    for (size_t i = 0; done && i < store_caller_namespaces(caller); i++)
+        done = scan_namespace(db, job, store_caller_namespace(caller, i), scan, &kept);
+    if (kept.count > 0)
+        qsort(kept.items, kept.count, sizeof *kept.items, older_first);
+    for (size_t i = 0; done && i < kept.count; i++)
+        scan_candidate(scan, job->offer, db->now_ms, &kept.items[i]);
+    free(kept.items);
+    return done;
 }
 
 /* ---- what is taken ---- */
@@ -132,37 +190,46 @@ static bool take_all(struct db *db, const struct offer_job *job, const struct qu
 
 /* ---- what an inbox shows beside ---- */
 
-static bool read_deferred(struct db *db, const struct offer_job *job, size_t bytes_left)
+static bool read_deferred_in(struct db *db, const struct offer_job *job, const char *namespace_id)
 {
-    const struct store_caller *caller = job->caller;
-    struct store_messages *deferred = &job->result->deferred;
-    if (!db_number(db, STATEMENT_DEFERRED_COUNT, &job->result->deferred_total, db_text(caller->namespace_id),
-            db_text(caller->agent)))
+    const char *agent = job->caller->agent;
+    int64_t count = 0;
+    if (!db_number(db, STATEMENT_DEFERRED_COUNT, &count, db_text(namespace_id), db_text(agent)))
         return false;
-    sqlite3_stmt *statement = db_query(db, STATEMENT_DEFERRED_LIST, db_text(caller->namespace_id),
-        db_text(caller->agent), DB_INT(job->offer->max_messages));
-    if (sqlite_messages_read(db, statement, deferred) != STORE_DONE)
-        return false;
+    job->result->deferred_total += count;
+    sqlite3_stmt *statement = db_query(
+        db, STATEMENT_DEFERRED_LIST, db_text(namespace_id), db_text(agent), DB_INT(job->offer->max_messages));
+    return sqlite_messages_read(db, statement, &job->result->deferred) == STORE_DONE;
+}
+
+/* How many of them fit: at least one. */
+static size_t count_fitting(const struct store_messages *messages, size_t bytes)
+{
     size_t kept = 0;
-    for (size_t used = 0; kept < deferred->count; kept++) {
-        used += deferred->items[kept].content_len + OFFER_OVERHEAD_BYTES;
-        if (kept > 0 && used > bytes_left)
+    for (size_t used = 0; kept < messages->count; kept++) {
+        used += messages->items[kept].content_len + OFFER_OVERHEAD_BYTES;
+        if (kept > 0 && used > bytes)
             break;
     }
-    struct store_messages rest = {.count = deferred->count - kept};
-    if (rest.count > 0) {
-        rest.items = xreallocarray(NULL, rest.count, sizeof *rest.items);
-        memcpy(rest.items, deferred->items + kept, rest.count * sizeof *rest.items);
-        store_messages_free(&rest);
-        deferred->count = kept;
+    return kept;
+}
+
+static bool read_deferred(struct db *db, const struct offer_job *job, size_t bytes_left)
+{
+    struct store_messages *deferred = &job->result->deferred;
+    for (size_t i = 0; i < store_caller_namespaces(job->caller); i++) {
+        if (!read_deferred_in(db, job, store_caller_namespace(job->caller, i)))
+            return false;
     }
+    sqlite_messages_merge(job->caller, deferred, false, job->offer->max_messages);
+    store_messages_cut(deferred, count_fitting(deferred, bytes_left));
     return true;
 }
 
-static bool read_agents(struct db *db, const struct offer_job *job)
+static bool read_agents_in(struct db *db, const struct offer_job *job, const char *namespace_id)
 {
     sqlite3_stmt *statement =
-        db_query(db, STATEMENT_AGENTS_OF_NAMESPACE, db_text(job->caller->namespace_id), DB_INT(db->now_ms),
+        db_query(db, STATEMENT_AGENTS_OF_NAMESPACE, db_text(namespace_id), DB_INT(db->now_ms),
             db_text(job->caller->agent), DB_INT(job->offer->all_agents), DB_INT(job->offer->active_since_ms));
     if (!statement)
         return false;
@@ -170,6 +237,27 @@ static bool read_agents(struct db *db, const struct offer_job *job)
     while ((step = db_next(db, statement)) == DB_ROW)
         sqlite_agent_read(statement, &job->result->agents);
     return step == DB_END;
+}
+
+static int last_seen_first(const void *left, const void *right)
+{
+    const struct store_agent *a = left, *b = right;
+    if (a->last_seen_ms != b->last_seen_ms)
+        return a->last_seen_ms > b->last_seen_ms ? -1 : 1;
+    const int order = strcmp(a->agent, b->agent);
+    return order != 0 ? order : strcmp(a->namespace_id, b->namespace_id);
+}
+
+static bool read_agents(struct db *db, const struct offer_job *job)
+{
+    struct store_agents *agents = &job->result->agents;
+    for (size_t i = 0; i < store_caller_namespaces(job->caller); i++) {
+        if (!read_agents_in(db, job, store_caller_namespace(job->caller, i)))
+            return false;
+    }
+    if (job->caller->also_count > 0 && agents->count > 0)
+        qsort(agents->items, agents->count, sizeof *agents->items, last_seen_first);
+    return true;
 }
 
 /* ---- the operation ---- */
@@ -181,7 +269,8 @@ static bool note_look(struct db *db, const struct offer_job *job)
         return true;
     if (!db_number_args(db, STATEMENT_NEWEST_SEQ, &newest, NULL, 0))
         return false;
-    looks_put(job->looks, job->caller->namespace_id, job->caller->agent, db->now_ms, newest);
+    for (size_t i = 0; i < store_caller_namespaces(job->caller); i++)
+        looks_put(job->looks, store_caller_namespace(job->caller, i), job->caller->agent, db->now_ms, newest);
     return true;
 }
 

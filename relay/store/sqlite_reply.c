@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../../common/alloc.h"
+#include "sqlite_recipient.h"
 #include "sqlite_store.h"
 #include "sqlite_thread.h"
 #include "words.h"
@@ -26,9 +27,10 @@ struct original {
 };
 
 /* Finds what is replied to, and fills what the result says of it. */
-static enum store_status find_original(struct db *db, struct reply_job *job, struct original *original)
+static enum store_status find_original_in(
+    struct db *db, struct reply_job *job, const char *namespace_id, struct original *original)
 {
-    sqlite3_stmt *statement = db_query(db, STATEMENT_REPLY_ORIGINAL, db_text(job->caller->namespace_id),
+    sqlite3_stmt *statement = db_query(db, STATEMENT_REPLY_ORIGINAL, db_text(namespace_id),
         db_text(job->caller->agent), db_text(job->reply->message_id));
     if (!statement)
         return STORE_FAULT;
@@ -39,13 +41,21 @@ static enum store_status find_original(struct db *db, struct reply_job *job, str
     original->life = sqlite_life_read(db, statement);
     original->verdict = message_life_apply(&original->life, job->reply->defer ? LIFE_DEFER : LIFE_REPLY);
     original->seq = sqlite3_column_int64(statement, SEQ);
-    job->result->sent.namespace_id = xstrdup(job->caller->namespace_id);
+    job->result->sent.namespace_id = xstrdup(namespace_id);
     job->result->sent.to = db_column_text(statement, FROM);
     db_column_uuid(statement, THREAD_ID, original->thread_id);
     job->result->thread = db_column_text(statement, THREAD);
     original->is_resolved = sqlite3_column_int64(statement, RESOLVED) != 0;
     db_done(statement);
     return original->verdict == LIFE_ABSENT ? STORE_ABSENT : STORE_DONE;
+}
+
+static enum store_status find_original(struct db *db, struct reply_job *job, struct original *original)
+{
+    enum store_status status = STORE_ABSENT;
+    for (size_t i = 0; status == STORE_ABSENT && i < store_caller_namespaces(job->caller); i++)
+        status = find_original_in(db, job, store_caller_namespace(job->caller, i), original);
+    return status;
 }
 
 static enum store_status refuse(struct reply_job *job, enum store_refusal refusal)
@@ -79,7 +89,8 @@ static enum store_status check_recipient(
         return refuse(job, REFUSAL_UNKNOWN_RECIPIENT);
     bool is_full = false;
     if (strcmp(job->result->sent.to, caller->agent) != 0 &&
-        !queue_is_full(db, caller->namespace_id, job->result->sent.to, job->reply->content_len, &is_full))
+        !queue_is_full(
+            db, job->result->sent.namespace_id, job->result->sent.to, job->reply->content_len, &is_full))
         return STORE_FAULT;
     return is_full ? refuse(job, REFUSAL_QUEUE_FULL) : STORE_DONE;
 }
@@ -88,7 +99,7 @@ static bool deliver(struct db *db, struct reply_job *job, const struct original 
 {
     const struct delivery delivery = {
         .id = job->id,
-        .namespace_id = job->caller->namespace_id,
+        .namespace_id = job->result->sent.namespace_id,
         .from = job->caller->agent,
         .to = job->result->sent.to,
         .reply_to = job->reply->message_id,
@@ -128,7 +139,7 @@ static enum store_status reply_run(struct db *db, void *arg)
     if (status != STORE_DONE)
         return status;
     struct recipient recipient;
-    if (!sqlite_recipient_find(db, job->caller->namespace_id, job->result->sent.to, &recipient))
+    if (!sqlite_recipient_find(db, job->result->sent.namespace_id, job->result->sent.to, &recipient))
         return STORE_FAULT;
     status = check_id(db, job);
     if (status == STORE_DONE && !job->result->repeat && original.verdict == LIFE_REFUSED)

@@ -1,9 +1,10 @@
-/* Sending, and taking back. */
+/* Sending. */
 #include <bsd/string.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../../common/alloc.h"
+#include "sqlite_recipient.h"
 #include "sqlite_store.h"
 #include "sqlite_thread.h"
 #include "words.h"
@@ -26,66 +27,134 @@ static enum store_status refuse(struct send_job *job, enum store_refusal refusal
     return STORE_REFUSED;
 }
 
-static const char *namespace_of(const struct send_job *job, const struct store_recipient *recipient)
+/* As agent@namespace where that is not the caller's own. */
+static enum store_status refuse_for(
+    struct send_job *job, enum store_refusal refusal, const char *agent, const char *namespace_id)
 {
-    return recipient->namespace_id ? recipient->namespace_id : job->caller->namespace_id;
+    const bool is_elsewhere = namespace_id && strcmp(namespace_id, job->caller->namespace_id) != 0;
+    char *address = is_elsewhere ? xasprintf("%s@%s", agent, namespace_id) : xstrdup(agent);
+    const enum store_status status = refuse(job, refusal, address);
+    free(address);
+    return status;
 }
 
-static enum store_status refuse_unknown(struct db *db, struct send_job *job, const char *recipient)
+static enum store_status refuse_recipient(
+    struct db *db, struct send_job *job, const struct store_recipient *to, const struct meant *meant)
 {
     struct store_send_result *result = job->result;
-    sqlite3_stmt *statement =
-        db_query(db, STATEMENT_AGENT_NAMES, db_text(job->caller->namespace_id), DB_INT(db->now_ms));
-    if (!statement)
+    const bool is_ambiguous = meant->count > 1;
+    if (!sqlite_recipient_names(
+            db, job->caller, is_ambiguous ? to->agent : NULL, &result->names, &result->names_count))
         return STORE_FAULT;
-    enum db_step step;
-    while ((step = db_next(db, statement)) == DB_ROW) {
-        result->names = xreallocarray(result->names, result->names_count + 1, sizeof *result->names);
-        result->names[result->names_count++] = db_column_text(statement, 0);
+    return refuse_for(
+        job, is_ambiguous ? REFUSAL_AMBIGUOUS : REFUSAL_UNKNOWN_RECIPIENT, to->agent, to->namespace_id);
+}
+
+static bool is_named_already(
+    const struct store_send_result *result, const char *agent, const char *namespace_id)
+{
+    for (size_t i = 0; i < result->sent_count; i++) {
+        if (strcmp(result->sent[i].to, agent) == 0 && strcmp(result->sent[i].namespace_id, namespace_id) == 0)
+            return true;
     }
-    return step == DB_END ? refuse(job, REFUSAL_UNKNOWN_RECIPIENT, recipient) : STORE_FAULT;
+    return false;
+}
+
+/* The recipient of that index is to get a message, or got it. */
+static void add_sent(struct send_job *job, size_t index, const char *namespace_id, int64_t last_seen_ms)
+{
+    const char *agent = job->send->recipients[index].agent;
+    if (is_named_already(job->result, agent, namespace_id))
+        return;
+    struct store_sent *sent = &job->result->sent[job->result->sent_count++];
+    fingerprint_row_id(job->caller, job->send, job->id, index, sent->id);
+    sent->namespace_id = xstrdup(namespace_id);
+    sent->to = xstrdup(agent);
+    sent->last_seen_ms = last_seen_ms;
+}
+
+/* Where the message of a repeat lies, for a caller of several namespaces: who is there may have changed
+ * since. *namespace_id is to be freed; NULL: there is none, its recipient was named twice. */
+static bool find_stored(struct db *db, const struct send_job *job, size_t index, char **namespace_id)
+{
+    char id[UUID_SIZE];
+    fingerprint_row_id(job->caller, job->send, job->id, index, id);
+    sqlite3_stmt *statement = db_query(db, STATEMENT_ID_OWNER, db_text(id));
+    if (!statement)
+        return false;
+    const enum db_step step = db_next(db, statement);
+    *namespace_id = step == DB_ROW ? db_column_text(statement, 0) : NULL;
+    db_done(statement);
+    return step != DB_FAULT;
+}
+
+static enum store_status find_again(struct db *db, struct send_job *job, size_t index)
+{
+    char *namespace_id = NULL;
+    struct recipient recipient;
+    if (job->caller->also_count == 0)
+        namespace_id = xstrdup(job->caller->namespace_id);
+    else if (!find_stored(db, job, index, &namespace_id))
+        return STORE_FAULT;
+    if (!namespace_id)
+        return STORE_DONE;
+    const bool found =
+        sqlite_recipient_find(db, namespace_id, job->send->recipients[index].agent, &recipient);
+    if (found)
+        add_sent(job, index, namespace_id, recipient.last_seen_ms);
+    free(namespace_id);
+    return found ? STORE_DONE : STORE_FAULT;
+}
+
+static enum store_status find_recipient(struct db *db, struct send_job *job, size_t index)
+{
+    const struct store_recipient *to = &job->send->recipients[index];
+    struct meant meant;
+    if (!sqlite_recipient_mean(db, job->caller, to, &meant))
+        return STORE_FAULT;
+    if (meant.count != 1)
+        return refuse_recipient(db, job, to, &meant);
+    add_sent(job, index, meant.namespace_id, meant.recipient.last_seen_ms);
+    return STORE_DONE;
 }
 
 /* STORE_DONE: every recipient exists; result->sent is filled for each. */
 static enum store_status find_recipients(struct db *db, struct send_job *job)
 {
-    const struct store_send *send = job->send;
-    job->result->sent = xcalloc(send->recipients_count, sizeof *job->result->sent);
-    for (size_t i = 0; i < send->recipients_count; i++) {
-        const struct store_recipient *to = &send->recipients[i];
-        const char *namespace_id = namespace_of(job, to);
-        struct recipient recipient;
-        if (!sqlite_recipient_find(db, namespace_id, to->agent, &recipient))
-            return STORE_FAULT;
-        if (!recipient.exists && !job->result->repeat)
-            return refuse_unknown(db, job, to->agent);
-        struct store_sent *sent = &job->result->sent[job->result->sent_count++];
-        fingerprint_row_id(job->caller, send, job->id, i, sent->id);
-        sent->namespace_id = xstrdup(namespace_id);
-        sent->to = xstrdup(to->agent);
-        sent->last_seen_ms = recipient.last_seen_ms;
-    }
-    return STORE_DONE;
+    enum store_status status = STORE_DONE;
+    job->result->sent = xcalloc(job->send->recipients_count, sizeof *job->result->sent);
+    for (size_t i = 0; status == STORE_DONE && i < job->send->recipients_count; i++)
+        status = job->result->repeat ? find_again(db, job, i) : find_recipient(db, job, i);
+    return status;
+}
+
+/* What the gate counts in one namespace, added to the result. */
+static bool look_at_gate(struct db *db, struct send_job *job, const char *namespace_id)
+{
+    const char *agent = job->caller->agent;
+    const struct look look = looks_get(job->looks, namespace_id, agent);
+    const struct db_arg args[] = {db_text(namespace_id), db_text(agent), DB_INT(db->now_ms), DB_INT(look.seq),
+        DB_INT(look.at_ms + GATE_GRACE_MS), DB_INT(GATE_PREVIEW_MAX)};
+    int64_t count = 0;
+    if (!db_number_args(db, STATEMENT_GATE_COUNT, &count, args, LENGTH_OF(args) - 1))
+        return false;
+    job->result->unread_total += count;
+    return count == 0 ||
+           sqlite_messages_read(db, db_query_args(db, STATEMENT_GATE_PREVIEW, args, LENGTH_OF(args)),
+               &job->result->unread) == STORE_DONE;
 }
 
 /* The gate counts what nobody is delivering and the caller had the time to see. Notices are deferred, so
  * never pending. */
 static enum store_status pass_gate(struct db *db, struct send_job *job)
 {
-    if (job->send->ungated)
+    for (size_t i = 0; !job->send->ungated && i < store_caller_namespaces(job->caller); i++) {
+        if (!look_at_gate(db, job, store_caller_namespace(job->caller, i)))
+            return STORE_FAULT;
+    }
+    if (job->result->unread_total == 0)
         return STORE_DONE;
-    const struct store_caller *caller = job->caller;
-    const struct look look = looks_get(job->looks, caller->namespace_id, caller->agent);
-    const struct db_arg args[] = {db_text(caller->namespace_id), db_text(caller->agent), DB_INT(db->now_ms),
-        DB_INT(look.seq), DB_INT(look.at_ms + GATE_GRACE_MS), DB_INT(GATE_PREVIEW_MAX)};
-    int64_t *total = &job->result->unread_total;
-    if (!db_number_args(db, STATEMENT_GATE_COUNT, total, args, LENGTH_OF(args) - 1))
-        return STORE_FAULT;
-    if (*total == 0)
-        return STORE_DONE;
-    sqlite3_stmt *preview = db_query_args(db, STATEMENT_GATE_PREVIEW, args, LENGTH_OF(args));
-    if (sqlite_messages_read(db, preview, &job->result->unread) != STORE_DONE)
-        return STORE_FAULT;
+    sqlite_messages_merge(job->caller, &job->result->unread, false, GATE_PREVIEW_MAX);
     return refuse(job, REFUSAL_INBOX_GATE, NULL);
 }
 
@@ -99,7 +168,7 @@ static enum store_status find_room(struct db *db, struct send_job *job)
         if (!queue_is_full(db, sent->namespace_id, sent->to, job->send->content_len, &is_full))
             return STORE_FAULT;
         if (is_full)
-            return refuse(job, REFUSAL_QUEUE_FULL, sent->to);
+            return refuse_for(job, REFUSAL_QUEUE_FULL, sent->to, sent->namespace_id);
     }
     return STORE_DONE;
 }
@@ -206,54 +275,4 @@ enum store_status sqlite_send(struct store *s, const struct store_caller *caller
         drop_sent(result);
     buf_free(&job.words);
     return status;
-}
-
-/* ---- unsend ---- */
-
-struct unsend_job {
-    const struct store_caller *caller;
-    const char *message_id;
-    enum store_refusal *refusal;
-};
-
-static enum store_status unsend_run(struct db *db, void *arg)
-{
-    struct unsend_job *job = arg;
-    if (!sqlite_apply_caller(db, job->caller))
-        return STORE_FAULT;
-    const struct db_arg args[] = {db_text(job->caller->namespace_id), db_text(job->caller->agent),
-        db_text(job->message_id), DB_INT(db->now_ms)};
-    sqlite3_stmt *statement = db_query_args(db, STATEMENT_UNSEND_LOOK, args, LENGTH_OF(args) - 1);
-    if (!statement)
-        return STORE_FAULT;
-    size_t found = 0, seen = 0;
-    enum db_step step;
-    while ((step = db_next(db, statement)) == DB_ROW) {
-        struct message_life life = sqlite_life_read(db, statement);
-        const enum life_verdict verdict = message_life_apply(&life, LIFE_UNSEND);
-        found += verdict != LIFE_ABSENT;
-        seen += verdict == LIFE_REFUSED;
-    }
-    if (step == DB_FAULT)
-        return STORE_FAULT;
-    if (found == 0)
-        return STORE_ABSENT;
-    if (seen > 0) {
-        *job->refusal = REFUSAL_ALREADY_OFFERED;
-        return STORE_REFUSED;
-    }
-    return db_run_args(db, STATEMENT_UNSEND, args, LENGTH_OF(args)) ? STORE_DONE : STORE_FAULT;
-}
-
-static void unsend_reset(void *arg)
-{
-    *((struct unsend_job *)arg)->refusal = REFUSAL_NONE;
-}
-
-enum store_status sqlite_unsend(
-    struct store *s, const struct store_caller *caller, const char *message_id, enum store_refusal *refusal)
-{
-    struct unsend_job job = {.caller = caller, .message_id = message_id, .refusal = refusal};
-    struct write write = {.run = unsend_run, .reset = unsend_reset, .job = &job, .is_durable = true};
-    return writer_submit(sqlite_store(s)->writer, &write);
 }

@@ -36,6 +36,10 @@ void sqlite_message_read(struct db *db, sqlite3_stmt *statement, struct store_me
 /* Steps such a statement to its end. */
 MUST_CHECK enum store_status sqlite_messages_read(
     struct db *db, sqlite3_stmt *statement, struct store_messages *messages);
+/* Makes one list of those that were read for each of the caller's namespaces: in the store's order, or newest
+ * first, and at most limit. Does nothing for a caller of one namespace. */
+void sqlite_messages_merge(
+    const struct store_caller *caller, struct store_messages *messages, bool newest_first, size_t limit);
 const char *sqlite_status_name(enum message_status status);
 enum { LIFE_COLUMNS_COUNT = 5 };
 /* What the row is that a statement of LIFE_COLUMNS, these first, stands at. */
@@ -45,12 +49,6 @@ struct message_life sqlite_life_read(struct db *db, sqlite3_stmt *statement);
  */
 struct store_agent *sqlite_agent_read(sqlite3_stmt *statement, struct store_agents *agents);
 
-struct recipient {
-    bool exists;
-    int64_t last_seen_ms;
-};
-MUST_CHECK bool sqlite_recipient_find(
-    struct db *db, const char *namespace_id, const char *agent, struct recipient *recipient);
 /* What an id that a caller gave already belongs to. */
 enum id_owner { ID_FREE, ID_REPEAT, ID_TAKEN, ID_FAULT };
 MUST_CHECK enum id_owner sqlite_id_owner(struct db *db, const char *id, const struct store_caller *caller,

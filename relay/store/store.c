@@ -15,6 +15,27 @@ const char *const message_status_names[] = {
     [MESSAGE_DEFERRED] = "deferred",
 };
 
+/* ---- callers ---- */
+
+size_t store_caller_namespaces(const struct store_caller *caller)
+{
+    return 1 + caller->also_count;
+}
+
+const char *store_caller_namespace(const struct store_caller *caller, size_t index)
+{
+    return index == 0 ? caller->namespace_id : caller->also[index - 1];
+}
+
+bool store_caller_is_in(const struct store_caller *caller, const char *namespace_id)
+{
+    for (size_t i = 0; i < store_caller_namespaces(caller); i++) {
+        if (strcmp(store_caller_namespace(caller, i), namespace_id) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* ---- results ---- */
 
 void *store_list_grow(void *items, size_t count, size_t size)
@@ -48,16 +69,21 @@ struct store_token *store_tokens_add(struct store_tokens *tokens)
     return added;
 }
 
-void store_messages_free(struct store_messages *messages)
+void store_messages_cut(struct store_messages *messages, size_t count)
 {
-    for (size_t i = 0; i < messages->count; i++) {
-        struct store_message *message = &messages->items[i];
+    while (messages->count > count) {
+        struct store_message *message = &messages->items[--messages->count];
         free(message->namespace_id);
         free(message->from);
         free(message->to);
         free(message->content);
         free(message->thread);
     }
+}
+
+void store_messages_free(struct store_messages *messages)
+{
+    store_messages_cut(messages, 0);
     free(messages->items);
     *messages = (struct store_messages){0};
 }

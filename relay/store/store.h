@@ -140,12 +140,13 @@ struct store_sent {
 
 struct store_send_result {
     enum store_refusal refusal;
-    struct store_sent *sent; /* one for each recipient, in the order given */
+    struct store_sent *sent; /* one for each recipient, in the order given; who was named twice, once */
     size_t sent_count;
     bool repeat;      /* the same send was stored before: this is the first result again */
-    char *refused_to; /* UNKNOWN_RECIPIENT, AMBIGUOUS, QUEUE_FULL: which recipient */
-    char **names;     /* UNKNOWN_RECIPIENT, AMBIGUOUS: agents, by name; as agent@namespace where the caller
-                         has several namespaces */
+    char *refused_to; /* UNKNOWN_RECIPIENT, AMBIGUOUS, QUEUE_FULL: which recipient; as agent@namespace
+                         outside the caller's own */
+    char **names;     /* UNKNOWN_RECIPIENT, AMBIGUOUS: agents, by name; as agent@namespace, and by namespace
+                         first, where the caller has several */
     size_t names_count;
     struct store_messages unread; /* INBOX_GATE: the oldest, at most GATE_PREVIEW_MAX */
     int64_t unread_total;
@@ -175,7 +176,7 @@ struct store_offer_result {
     struct store_messages deferred; /* with_context: oldest first, at most max_messages, within the bytes left
                                        (at least one) */
     int64_t deferred_total;
-    struct store_agents agents; /* with_context: the others of the namespace that exist, last seen first */
+    struct store_agents agents; /* with_context: the others of its namespaces that exist, last seen first */
 };
 void store_offer_result_free(struct store_offer_result *result);
 
@@ -229,11 +230,12 @@ MUST_CHECK enum store_status store_unsend(
 
 struct store_recall {
     size_t limit;
-    const char *from_agent; /* NULL: any */
-    const char *thread;     /* slug or thread id; NULL: any */
-    const char *query;      /* words, all of which must occur; NULL: any */
-    const char *message_id; /* just that one, whatever else is asked for; NULL: any */
-    int64_t after_seq;      /* only later ones, oldest first; 0: newest first */
+    const char *from_agent;   /* NULL: any */
+    const char *namespace_id; /* one of the caller's; NULL: all of them */
+    const char *thread;       /* slug or thread id; NULL: any */
+    const char *query;        /* words, all of which must occur; NULL: any */
+    const char *message_id;   /* just that one, whatever else is asked for; NULL: any */
+    int64_t after_seq;        /* only later ones, oldest first; 0: newest first */
 };
 /* Messages that the caller sent or was sent (unsent ones only to their sender). An expired one has lost its
  * content, and is found by its message_id alone. A query without a word in it finds nothing. Changes nothing.

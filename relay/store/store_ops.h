@@ -78,10 +78,17 @@ struct store {
     void (*observe)(const char *operation, int64_t micros, enum store_status status);
 };
 
+/* For the kinds: the caller's namespaces, its own first. */
+size_t store_caller_namespaces(const struct store_caller *caller);
+const char *store_caller_namespace(const struct store_caller *caller, size_t index);
+bool store_caller_is_in(const struct store_caller *caller, const char *namespace_id);
+
 /* For the kinds: frees what a sent message owns. */
 void store_sent_free(struct store_sent *sent);
 /* A further zeroed element at the end of a result's list. */
 struct store_message *store_messages_add(struct store_messages *messages);
+/* Frees what is beyond count. */
+void store_messages_cut(struct store_messages *messages, size_t count);
 struct store_agent *store_agents_add(struct store_agents *agents);
 struct store_token *store_tokens_add(struct store_tokens *tokens);
 struct store_client *store_clients_add(struct store_clients *clients);

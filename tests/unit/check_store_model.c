@@ -103,9 +103,30 @@ static bool held(struct message *m)
     return life_now(m) == LIFE_LEASED;
 }
 
-static bool waits(struct message *m, int space, int to)
+/* Who calls: an agent in a namespace, or that and every other. */
+struct who {
+    int space, agent;
+    bool is_wide;
+};
+
+static struct who anybody(void)
+{
+    return (struct who){.space = any(SPACES), .agent = any(AGENTS), .is_wide = any(3) == 0};
+}
+
+static bool is_in(struct who w, int space)
+{
+    return w.is_wide || w.space == space;
+}
+
+static bool waits_in(struct message *m, int space, int to)
 {
     return live(m) && m->space == space && m->to == to && message_life_status(m->life) == MESSAGE_PENDING;
+}
+
+static bool waits(struct message *m, struct who w)
+{
+    return is_in(w, m->space) && waits_in(m, m->space, w.agent);
 }
 
 static struct message *by_id(const char *id)
@@ -157,7 +178,7 @@ static bool queue_full(int space, int to, size_t len)
     int count = 0;
     size_t bytes = len;
     for (int i = 0; i < messages_count; i++) {
-        if (waits(&messages[i], space, to)) {
+        if (waits_in(&messages[i], space, to)) {
             count++;
             bytes += messages[i].len;
         }
@@ -165,14 +186,14 @@ static bool queue_full(int space, int to, size_t len)
     return count >= QUEUE_MAX_MESSAGES || bytes > QUEUE_MAX_BYTES;
 }
 
-static int gate_count(int space, int agent)
+static int gate_count(struct who w)
 {
-    const struct look *look = &looks[space][agent];
     int count = 0;
     for (int i = 0; i < messages_count; i++) {
         struct message *m = &messages[i];
+        const struct look *look = &looks[m->space][w.agent];
         const bool excused = look->at != 0 && i >= look->seen && m->sent < look->at + GATE_GRACE_MS;
-        count += waits(m, space, agent) && !held(m) && !excused;
+        count += waits(m, w) && !held(m) && !excused;
     }
     return count;
 }
@@ -184,10 +205,14 @@ static void pin_time(void)
     clock_pass(now - clock_wall_ms());
 }
 
-static struct store_caller caller_of(int space, int agent)
+static struct store_caller caller_of(struct who w)
 {
+    static const char *const beside[SPACES][SPACES - 1] = {{"two"}, {"one"}};
     pin_time();
-    return (struct store_caller){.namespace_id = spaces[space], .agent = agents[agent]};
+    return (struct store_caller){.namespace_id = spaces[w.space],
+        .agent = agents[w.agent],
+        .also = w.is_wide ? beside[w.space] : NULL,
+        .also_count = w.is_wide ? SPACES - 1 : 0};
 }
 
 static void write_text(int word, char out[static 64])
@@ -204,56 +229,93 @@ static void any_id(char out[static UUID_SIZE])
 }
 
 struct plan {
-    int space, from, slug, word;
-    int to[AGENTS];
+    struct who from;
+    int slug, word;
+    int to[AGENTS], to_space[AGENTS]; /* -1: the bare name */
     size_t count;
     bool ungated, given;
     char id[UUID_SIZE], key[200], text[64];
 };
 
+/* As in the fingerprint: a namespace of its own only where it is not the sender's. */
+static void recipient_text(const struct plan *p, size_t i, char out[static 64])
+{
+    if (p->to_space[i] < 0 || p->to_space[i] == p->from.space)
+        snprintf(out, 64, "%s", agents[p->to[i]]);
+    else
+        snprintf(out, 64, "%s@%s", agents[p->to[i]], spaces[p->to_space[i]]);
+}
+
 static void plan_send(struct plan *p)
 {
-    *p = (struct plan){
-        .space = any(SPACES), .from = any(AGENTS), .slug = any(2) ? -1 : any(SLUGS), .word = any(WORDS)};
+    *p = (struct plan){.from = anybody(), .slug = any(2) ? -1 : any(SLUGS), .word = any(WORDS)};
     p->ungated = any(3) > 0;
     p->given = any(4) > 0;
     const int first = any(AGENTS), count = any(5) ? 1 : 2;
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
+        p->to_space[p->count] = any(4) == 0 ? -1 : p->from.is_wide ? any(SPACES) : p->from.space;
         p->to[p->count++] = (first + i) % AGENTS;
+    }
     any_id(p->id);
     write_text(p->word, p->text);
-    size_t len = (size_t)snprintf(p->key, sizeof p->key, "%d %d %d", p->space, p->from, p->slug);
-    for (size_t i = 0; i < p->count; i++)
-        len += (size_t)snprintf(p->key + len, sizeof p->key - len, " to %d", p->to[i]);
+    size_t len = (size_t)snprintf(p->key, sizeof p->key, "%d", p->slug);
+    for (size_t i = 0; i < p->count; i++) {
+        char text[64];
+        recipient_text(p, i, text);
+        len += (size_t)snprintf(p->key + len, sizeof p->key - len, " to %s", text);
+    }
     snprintf(p->key + len, sizeof p->key - len, " %s", p->text);
 }
 
 static void row_id(const struct plan *p, size_t i, char out[static UUID_SIZE])
 {
+    char text[64];
+    recipient_text(p, i, text);
     if (p->count == 1)
         snprintf(out, UUID_SIZE, "%s", p->id);
     else
-        uuid_v5(p->id, agents[p->to[i]], out);
+        uuid_v5(p->id, text, out);
+}
+
+static bool is_repeat(const struct message *owner, struct who w, const char *key)
+{
+    return owner && is_in(w, owner->space) && owner->from == w.agent && strcmp(owner->sent_key, key) == 0;
+}
+
+/* Every name is in every namespace, but one's own means oneself. */
+static bool any_ambiguous(const struct plan *p)
+{
+    bool found = false;
+    for (size_t i = 0; i < p->count; i++)
+        found |= p->from.is_wide && p->to_space[i] < 0 && p->to[i] != p->from.agent;
+    return found;
+}
+
+static int space_of(const struct plan *p, size_t i)
+{
+    return p->to_space[i] < 0 ? p->from.space : p->to_space[i];
 }
 
 static enum store_refusal model_send_refusal(const struct plan *p, bool *repeat)
 {
     const struct message *owner = p->given ? by_id_or_group(p->id) : NULL;
-    *repeat = owner && strcmp(owner->sent_key, p->key) == 0;
+    *repeat = is_repeat(owner, p->from, p->key);
     if (*repeat)
         return REFUSAL_NONE;
     if (owner)
         return REFUSAL_ID_TAKEN;
+    if (any_ambiguous(p))
+        return REFUSAL_AMBIGUOUS;
     for (size_t i = 0; p->count > 1 && i < p->count; i++) {
         char id[UUID_SIZE];
         row_id(p, i, id);
         if (by_id_or_group(id))
             return REFUSAL_ID_TAKEN;
     }
-    if (!p->ungated && gate_count(p->space, p->from) > 0)
+    if (!p->ungated && gate_count(p->from) > 0)
         return REFUSAL_INBOX_GATE;
     for (size_t i = 0; i < p->count; i++) {
-        if (p->to[i] != p->from && queue_full(p->space, p->to[i], strlen(p->text)))
+        if (p->to[i] != p->from.agent && queue_full(space_of(p, i), p->to[i], strlen(p->text)))
             return REFUSAL_QUEUE_FULL;
     }
     return REFUSAL_NONE;
@@ -262,14 +324,14 @@ static enum store_refusal model_send_refusal(const struct plan *p, bool *repeat)
 static void model_send(const struct plan *p, const struct store_send_result *result)
 {
     for (size_t i = 0; i < p->count; i++) {
-        struct message *m = model_add(p->space, p->from, p->to[i], result->sent[i].id);
+        struct message *m = model_add(space_of(p, i), p->from.agent, p->to[i], result->sent[i].id);
         if (p->count > 1)
             snprintf(m->group, sizeof m->group, "%s", p->id);
         snprintf(m->sent_key, sizeof m->sent_key, "%s", p->key);
         m->words = 1U << p->word;
         m->len = strlen(p->text);
         if (p->slug >= 0)
-            m->thread = model_thread(p->space, p->from, p->to[i], p->slug, m->id);
+            m->thread = model_thread(m->space, p->from.agent, p->to[i], p->slug, m->id);
     }
 }
 
@@ -281,8 +343,9 @@ static void do_send(void)
         p.given = true; /* else the rows' ids could not be foretold */
     struct store_recipient to[AGENTS];
     for (size_t i = 0; i < p.count; i++)
-        to[i] = (struct store_recipient){.agent = agents[p.to[i]]};
-    const struct store_caller caller = caller_of(p.space, p.from);
+        to[i] = (struct store_recipient){
+            .agent = agents[p.to[i]], .namespace_id = p.to_space[i] < 0 ? NULL : spaces[p.to_space[i]]};
+    const struct store_caller caller = caller_of(p.from);
     const struct store_send send = {.message_id = p.given ? p.id : NULL,
         .recipients = to,
         .recipients_count = p.count,
@@ -299,11 +362,13 @@ static void do_send(void)
     ck_assert_int_eq(result.repeat, repeat);
     ck_assert_uint_eq(result.sent_count, refusal == REFUSAL_NONE ? p.count : 0);
     if (refusal == REFUSAL_INBOX_GATE)
-        ck_assert_int_eq(result.unread_total, gate_count(p.space, p.from));
+        ck_assert_int_eq(result.unread_total, gate_count(p.from));
     for (size_t i = 0; p.given && i < result.sent_count; i++) {
         char id[UUID_SIZE];
         row_id(&p, i, id);
         ck_assert_str_eq(result.sent[i].id, id);
+        const struct message *stored = repeat ? by_id(id) : NULL;
+        ck_assert_str_eq(result.sent[i].namespace_id, spaces[stored ? stored->space : space_of(&p, i)]);
     }
     if (refusal == REFUSAL_NONE && !repeat)
         model_send(&p, &result);
@@ -331,9 +396,10 @@ static void check_offered(struct message *m, const struct store_message *shown, 
 
 static void do_offer(void)
 {
-    const int space = any(SPACES), agent = any(AGENTS), lease = any(5) ? any(LEASES) : -1;
+    const struct who w = anybody();
+    const int lease = any(5) ? any(LEASES) : -1;
     const size_t max = (size_t)any(6) + 1, bytes = (size_t)any(6) * 150;
-    const struct store_caller caller = caller_of(space, agent);
+    const struct store_caller caller = caller_of(w);
     const struct store_offer offer = {
         .lease = lease >= 0 ? lease_ids[lease] : NULL, .max_messages = max, .max_bytes = bytes};
     struct store_offer_result result;
@@ -343,10 +409,10 @@ static void do_offer(void)
     size_t shown = 0, used = 0;
     int64_t more = 0, in_delivery = 0;
     for (int i = 0; i < messages_count; i++)
-        renewal |= lease >= 0 && waits(&messages[i], space, agent) && messages[i].lease == lease;
+        renewal |= lease >= 0 && waits(&messages[i], w) && messages[i].lease == lease;
     for (int i = 0; i < messages_count; i++) {
         struct message *m = &messages[i];
-        if (!waits(m, space, agent))
+        if (!waits(m, w))
             continue;
         const bool own = lease >= 0 && m->lease == lease;
         if (!own && held(m)) {
@@ -371,30 +437,33 @@ static void do_offer(void)
     ck_assert_int_eq(result.more, more);
     ck_assert_int_eq(result.in_delivery, in_delivery);
     ck_assert_int_eq(result.next_lease_end_ms != 0, in_delivery > 0);
-    if (lease >= 0)
-        looks[space][agent] = (struct look){.at = now, .seen = messages_count};
+    for (int space = 0; lease >= 0 && space < SPACES; space++) {
+        if (is_in(w, space))
+            looks[space][w.agent] = (struct look){.at = now, .seen = messages_count};
+    }
     store_offer_result_free(&result);
 }
 
 static void do_ack(void)
 {
-    const int space = any(SPACES), agent = any(AGENTS), lease = any(LEASES);
+    const struct who w = anybody();
+    const int lease = any(LEASES);
     static const enum store_release ways[] = {RELEASE_NONE, RELEASE_NONE, RELEASE_UNSHOWN, RELEASE_LOST};
     const enum store_release release = ways[any(4)];
-    const struct store_caller caller = caller_of(space, agent);
+    const struct store_caller caller = caller_of(w);
     const char *ids[3];
     size_t count = 0;
     for (int i = any(4); i > 0 && messages_count > 0; i--) {
         const int newest = messages_count < 40 ? messages_count : 40;
         struct message *m = &messages[messages_count - 1 - any(newest)];
         ids[count++] = m->id;
-        if (!m->deleted && m->space == space && m->to == agent)
+        if (!m->deleted && is_in(w, m->space) && m->to == w.agent)
             (void)happen(m, LIFE_ACK);
     }
     int64_t released = 0, expected = 0;
     for (int i = 0; release != RELEASE_NONE && i < messages_count; i++) {
         struct message *m = &messages[i];
-        if (!waits(m, space, agent) || m->lease != lease)
+        if (!waits(m, w) || m->lease != lease)
             continue;
         ck_assert_int_ne(life_now(m), LIFE_PENDING);
         ck_assert_int_eq(happen(m, release == RELEASE_UNSHOWN ? LIFE_RELEASE : LIFE_LOSE), LIFE_MOVES);
@@ -430,7 +499,10 @@ static void do_reply(void)
         return;
     const int newest = messages_count < 60 ? messages_count : 60;
     struct message *original = &messages[messages_count - 1 - any(newest)];
-    const int space = original->space, agent = any(5) ? original->to : any(AGENTS), word = any(WORDS);
+    const struct who w = {.space = any(4) ? original->space : any(SPACES),
+        .agent = any(5) ? original->to : any(AGENTS),
+        .is_wide = any(3) == 0};
+    const int word = any(WORDS);
     char text[64], id[UUID_SIZE], key[200];
     write_text(word, text);
     any_id(id);
@@ -449,22 +521,22 @@ static void do_reply(void)
     bool repeat = false;
     struct message_life after = original->life;
     const enum life_verdict verdict = message_life_apply(&after, reply.defer ? LIFE_DEFER : LIFE_REPLY);
-    if (original->deleted || verdict == LIFE_ABSENT || original->to != agent)
+    if (original->deleted || verdict == LIFE_ABSENT || original->to != w.agent || !is_in(w, original->space))
         expected = STORE_ABSENT;
     if (expected == STORE_DONE) {
         const struct message *owner = reply.content && reply.reply_id ? by_id_or_group(id) : NULL;
-        repeat = owner && owner->space == space && owner->from == agent && strcmp(owner->sent_key, key) == 0;
+        repeat = is_repeat(owner, w, key);
         if (owner && !repeat)
             refusal = REFUSAL_ID_TAKEN;
         else if (!repeat && verdict == LIFE_REFUSED)
             refusal = REFUSAL_EXPIRED;
         else if (!repeat && reply.content && original->from < 0)
             refusal = REFUSAL_UNKNOWN_RECIPIENT;
-        else if (!repeat && reply.content && original->from != agent &&
-                 queue_full(space, original->from, reply.content_len))
+        else if (!repeat && reply.content && original->from != w.agent &&
+                 queue_full(original->space, original->from, reply.content_len))
             refusal = REFUSAL_QUEUE_FULL;
     }
-    const struct store_caller caller = caller_of(space, agent);
+    const struct store_caller caller = caller_of(w);
     struct store_reply_result result;
     const enum store_status status = store_reply(s, &caller, &reply, &result);
     ck_assert_int_eq(result.refusal, refusal);
@@ -485,14 +557,16 @@ static void do_unsend(void)
         return;
     const int newest = messages_count < 20 ? messages_count : 20;
     const struct message *target = &messages[messages_count - 1 - any(newest)];
-    const int space = target->space, agent = any(4) && target->from >= 0 ? target->from : any(AGENTS);
+    const struct who w = {.space = target->space,
+        .agent = any(4) && target->from >= 0 ? target->from : any(AGENTS),
+        .is_wide = any(3) == 0};
     char id[UUID_SIZE];
     snprintf(id, sizeof id, "%s", target->group[0] && any(2) ? target->group : target->id);
     int found = 0, seen = 0;
     for (int pass = 0; pass < 2; pass++) {
         for (int i = 0; i < messages_count; i++) {
             struct message *m = &messages[i];
-            if (m->deleted || m->space != space || m->from != agent ||
+            if (m->deleted || !is_in(w, m->space) || m->from != w.agent ||
                 (strcmp(m->id, id) != 0 && strcmp(m->group, id) != 0))
                 continue;
             struct message_life after = m->life;
@@ -503,7 +577,7 @@ static void do_unsend(void)
                 m->ended = now;
         }
     }
-    const struct store_caller caller = caller_of(space, agent);
+    const struct store_caller caller = caller_of(w);
     enum store_refusal refusal;
     const enum store_status status = store_unsend(s, &caller, id, &refusal);
     ck_assert_int_eq(status, found == 0 ? STORE_ABSENT : seen > 0 ? STORE_REFUSED : STORE_DONE);
@@ -512,7 +586,7 @@ static void do_unsend(void)
 
 static void do_recall(void)
 {
-    const int space = any(SPACES), agent = any(AGENTS);
+    const struct who w = anybody();
     const int from = any(3) ? -1 : any(AGENTS), slug = any(4) ? -1 : any(SLUGS),
               word = any(3) ? -1 : any(WORDS);
     char query[64];
@@ -521,15 +595,16 @@ static void do_recall(void)
         .from_agent = from >= 0 ? agents[from] : NULL,
         .thread = slug >= 0 ? slugs[slug] : NULL,
         .query = word >= 0 ? query : NULL};
-    const struct store_caller caller = caller_of(space, agent);
+    const struct store_caller caller = caller_of(w);
     struct store_messages found;
     ck_assert_int_eq(store_recall(s, &caller, &recall, &found), STORE_DONE);
     size_t count = 0;
     for (int i = messages_count - 1; i >= 0 && count < recall.limit; i--) {
         struct message *m = &messages[i];
-        const bool mine = m->from == agent || (m->to == agent && m->life.state != LIFE_UNSENT);
-        if (m->deleted || m->life.state == LIFE_EXPIRED || m->space != space || !mine ||
-            (from >= 0 && m->from != from) || (word >= 0 && !(m->words & 1U << word)) ||
+        const bool mine =
+            is_in(w, m->space) && (m->from == w.agent || (m->to == w.agent && m->life.state != LIFE_UNSENT));
+        if (m->deleted || m->life.state == LIFE_EXPIRED || !mine || (from >= 0 && m->from != from) ||
+            (word >= 0 && !(m->words & 1U << word)) ||
             (slug >= 0 && (m->thread < 0 || threads[m->thread].slug != slug)))
             continue;
         ck_assert_uint_lt(count, found.count);
@@ -549,7 +624,7 @@ static void do_recall(void)
 /* The notices that an agent got in the last cleanup, taken over into the model. */
 static int take_over_notices(int space, int agent)
 {
-    const struct store_caller caller = caller_of(space, agent);
+    const struct store_caller caller = caller_of((struct who){.space = space, .agent = agent});
     const struct store_recall recall = {.limit = 1000, .from_agent = RELAY_AGENT};
     struct store_messages found;
     int added = 0;
