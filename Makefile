@@ -51,7 +51,7 @@ OF_BRIDGE  := $(call programs,$(shell grep -l '"../../bridge/' tests/unit/*.c te
 CLIENTS    := $(wildcard tests/clients/client_*.mjs)
 SCRIPTS    := tests/check_layers.sh tests/check_docs.sh tests/check_shell.sh tests/torture/durability_strace.sh
 
-.PHONY: all demo run test test-slow unit wire clients check install static dist fuzz fuzzers fuzz-build torture bench valgrind \
+.PHONY: all demo run test test-slow unit wire clients check install static dist fuzz fuzzers fuzz-build torture bench soak valgrind \
 	container-check format clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -138,11 +138,12 @@ $(TORTURE): $(call obj,$(wildcard tests/torture/*.c)) $(HARNESS) $(COMMON_LIB)
 	@mkdir -p $(@D)
 	@echo '  LD  $@'
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(RELAY_LIBS) $(CHECK_LIBS)
-$(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(HARNESS) $(RELAY_LIB) $(BRIDGE_LIB) $(COMMON_LIB)
+BENCH_PARTS := $(call obj,tests/bench/figures.c tests/bench/load.c tests/bench/raw.c)
+$(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(BENCH_PARTS) $(HARNESS) $(RELAY_LIB) $(BRIDGE_LIB) $(COMMON_LIB)
 	@mkdir -p $(@D)
 	@echo '  LD  $@'
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(if $(filter $@,$(OF_BRIDGE)),$(BRIDGE_LIB),$(RELAY_LIB)) $(COMMON_LIB) \
-		$(RELAY_LIBS) $(CHECK_LIBS)
+		$(RELAY_LIBS) $(CHECK_LIBS) -lm
 $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(RELAY_LIB) $(BRIDGE_LIB) $(COMMON_LIB)
 	@mkdir -p $(@D)
 	@echo '  LD  $@'
@@ -180,8 +181,15 @@ fuzz: fuzz-build ## fuzzes each target for SECONDS (60)
 	@FUZZ_SECONDS=$(SECONDS) tests/check_fuzz.sh
 torture: all $(TORTURE) ## kills, stops and cuts off relay and bridges under traffic for MINUTES (10), then counts what is missing
 	@TORTURE_SECONDS=$$(($(MINUTES) * 60)) PATCHCORD_BUILD=$(BUILD) $(TORTURE)
-bench: all $(BENCHES) ## runs the benchmarks and prints their numbers
-	@for bench in $(BENCHES); do PATCHCORD_BUILD=$(BUILD) $$bench || exit 1; done
+# The soak takes half an hour, and has a target of its own.
+RESULTS := tests/bench/results
+bench: all $(BENCHES) $(BUILD)/tests/bench/report ## measures, into tests/bench/results; PLOT=1 draws the curves into docs/performance
+	@mkdir -p $(RESULTS) $(if $(PLOT),docs/performance)
+	@for bench in $(filter-out %/bench_soak,$(BENCHES)); do \
+		BENCH_RESULTS=$(RESULTS) PATCHCORD_BUILD=$(BUILD) $$bench || exit 1; done
+	@$(BUILD)/tests/bench/report $(RESULTS) $(if $(PLOT),docs/performance)
+soak: all $(BUILD)/tests/bench/bench_soak ## half of the maximum rate for SOAK_MINUTES (30)
+	@BENCH_RESULTS=$(RESULTS) PATCHCORD_BUILD=$(BUILD) $(BUILD)/tests/bench/bench_soak
 
 # ---- what people run ----
 

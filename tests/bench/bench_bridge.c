@@ -1,49 +1,19 @@
-/* bench_bridge: what a session costs: from the spawn to the first reply, resident memory before and after the
- * first call at a relay, and how often it wakes up while nothing happens. BRIDGE_ROUNDS (50) spawns. */
+/* bench_bridge: what a session costs: from the spawn to the first reply, resident memory, what the bridge
+ * adds to a call, what it does while nothing happens, and many at once.
+ *
+ * BRIDGE_ROUNDS (50) spawns, BRIDGE_CALLS (10000) calls, BRIDGE_IDLE_S (60), BRIDGE_MANY (50). */
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../../common/alloc.h"
-#include "../harness.h"
+#include "../../common/clock.h"
+#include "load.h"
 
-enum { ANSWER_MS = 10 * 1000, SETTLE_MS = 500, QUIET_MS = 3000 };
+enum { ANSWER_MS = 10 * 1000, SETTLE_MS = 500, MANY_MAX = 500 };
 enum { TARGET_REPLY_US = 15 * 1000, TARGET_RESIDENT_KB = 10 * 1000 };
-
-static void failed(const char *message)
-{
-    static bool failing;
-    fprintf(stderr, "bench_bridge: %s\n", message);
-    if (!failing) {
-        failing = true;
-        harness_cleanup();
-    }
-    exit(EXIT_FAILURE);
-}
-
-static int by_size(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
-/* A number out of /proc/PID/status. */
-static int64_t status_of(pid_t pid, const char *name)
-{
-    char *path = xasprintf("/proc/%d/status", (int)pid), line[256];
-    size_t len = strlen(name);
-    int64_t number = -1;
-    FILE *file = fopen(path, "r");
-    while (file && number < 0 && fgets(line, sizeof line, file)) {
-        if (strncmp(line, name, len) == 0 && line[len] == ':')
-            number = strtoll(line + len + 1, NULL, 10);
-    }
-    if (file)
-        fclose(file);
-    free(path);
-    return number;
-}
 
 static void initialize(struct bridge_process *bridge)
 {
@@ -51,55 +21,113 @@ static void initialize(struct bridge_process *bridge)
                              "\"protocolVersion\":\"2025-06-18\","
                              "\"capabilities\":{},\"clientInfo\":{\"name\":\"bench\",\"version\":\"1\"}}}");
     struct json_object *answer = bridge_read(bridge, ANSWER_MS);
-    if (!answer)
-        failed("the bridge did not answer");
+    bench_must(answer != NULL, "the bridge did not answer");
     json_object_put(answer);
 }
 
 static void measure_starts(size_t rounds)
 {
-    int64_t *took = xcalloc(rounds, sizeof *took);
+    struct samples took_us = {0};
     for (size_t i = 0; i < rounds; i++) {
-        int64_t began = now_us();
+        const int64_t began_us = now_us();
         struct bridge_process *bridge = bridge_start(NULL, NULL, NULL);
         initialize(bridge);
-        took[i] = now_us() - began;
+        samples_add(&took_us, (double)(now_us() - began_us));
         bridge_end(bridge);
     }
-    qsort(took, rounds, sizeof *took, by_size);
-    printf("spawn to first reply: median %.1f ms, p99 %.1f ms (target: 15 ms, %s)\n",
-        (double)took[rounds / 2] / 1000, (double)took[rounds - 1 - rounds / 100] / 1000,
-        took[rounds / 2] <= TARGET_REPLY_US ? "met" : "MISSED");
-    free(took);
+    const double median_us = samples_median(&took_us);
+    figures_add("spawn to first reply", 1, "us", &took_us);
+    figures_target("bridge: spawn to first reply", "us", median_us, NULL, 0, "at most 15 ms",
+        median_us <= TARGET_REPLY_US);
 }
 
-static void measure_idleness(void)
+/* Memory of a bridge before its first call, and after many. */
+static void measure_memory(const struct relay_process *relay, const char *token, size_t calls)
 {
-    struct relay_process *relay = relay_start(NULL, NULL);
-    char *token = relay_token(relay, "frontend@bench");
+    struct samples direct_us = {0}, through_us = {0};
+    struct bridge_process *bridge = bridge_start(relay, token, NULL);
+    char *request = load_request(token, "recall", "{\"limit\":1}");
+    const int fd = load_connect(relay);
+    initialize(bridge);
+    const double fresh_kb = (double)process_status(bridge->pid, "VmRSS");
+    for (size_t i = 0; i < calls; i++) {
+        int64_t began_us = now_us();
+        free(bridge_tool(bridge, "recall", "{\"limit\":1}", NULL));
+        samples_add(&through_us, (double)(now_us() - began_us));
+        began_us = now_us();
+        load_send(fd, request);
+        load_answer(fd, NULL);
+        samples_add(&direct_us, (double)(now_us() - began_us));
+        if (i == 0)
+            figures_put(
+                "resident after the first call", 1, "KB", (double)process_status(bridge->pid, "VmRSS"));
+    }
+    const double used_kb = (double)process_status(bridge->pid, "VmRSS");
+    figures_put("resident before the first call", 0, "KB", fresh_kb);
+    figures_put("resident after many calls", (double)calls, "KB", used_kb);
+    figures_put("of it its own", (double)calls, "KB", (double)process_status(bridge->pid, "RssAnon"));
+    figures_add("a call through the bridge", 1, "us", &through_us);
+    figures_add("the same call without it", 1, "us", &direct_us);
+    figures_target("bridge: resident while idle, before a call", "KB", fresh_kb, NULL, 0, "at most 10 MB",
+        fresh_kb <= TARGET_RESIDENT_KB);
+    figures_target("bridge: resident while idle, after many calls", "KB", used_kb, NULL, 0, "at most 10 MB",
+        used_kb <= TARGET_RESIDENT_KB);
+    close(fd);
+    free(request);
+    bridge_end(bridge);
+}
+
+static void measure_idleness(const struct relay_process *relay, const char *token, size_t seconds)
+{
     struct bridge_process *bridge = bridge_start(relay, token, NULL);
     initialize(bridge);
-    int64_t fresh = status_of(bridge->pid, "VmRSS");
     free(bridge_tool(bridge, "inbox", "{}", NULL));
     poll(NULL, 0, SETTLE_MS);
-    int64_t used = status_of(bridge->pid, "VmRSS"), own = status_of(bridge->pid, "RssAnon");
-    int64_t before = status_of(bridge->pid, "voluntary_ctxt_switches");
-    poll(NULL, 0, QUIET_MS);
-    int64_t wakes = status_of(bridge->pid, "voluntary_ctxt_switches") - before;
-    printf("resident: %lld KB idle, %lld KB after a call, %lld KB of it its own (target: 10 MB, %s)\n",
-        (long long)fresh, (long long)used, (long long)own,
-        used <= TARGET_RESIDENT_KB ? "met" : "MISSED after a call");
-    printf("wake-ups in %d s of idleness: %lld (target: 0, %s)\n", QUIET_MS / 1000, (long long)wakes,
-        wakes == 0 ? "met" : "MISSED");
-    free(token);
+    const int64_t wakes = process_status(bridge->pid, "voluntary_ctxt_switches"),
+                  cpu_ms = process_cpu_ms(bridge->pid);
+    poll(NULL, 0, (int)seconds * MS_PER_SECOND);
+    const double woke = (double)(process_status(bridge->pid, "voluntary_ctxt_switches") - wakes);
+    figures_put("wake-ups while idle", (double)seconds, "", woke);
+    figures_put("CPU time while idle", (double)seconds, "ms", (double)(process_cpu_ms(bridge->pid) - cpu_ms));
+    figures_target("bridge: wake-ups while idle", "", woke, NULL, 0, "none", woke <= 0);
+    bridge_end(bridge);
+}
+
+/* All spawned at once, and each has called the relay. */
+static void measure_many(const struct relay_process *relay, const char *token, size_t count)
+{
+    struct bridge_process *bridges[MANY_MAX];
+    int64_t calls[MANY_MAX];
+    bench_must(count > 0 && count <= MANY_MAX, "BRIDGE_MANY: 1 to 500");
+    const int64_t began_us = now_us();
+    for (size_t i = 0; i < count; i++) {
+        bridges[i] = bridge_start(relay, token, NULL);
+        calls[i] = bridge_call_begin(bridges[i], "recall", "{\"limit\":1}");
+    }
+    double resident_kb = 0;
+    for (size_t i = 0; i < count; i++)
+        free(bridge_call_end(bridges[i], calls[i], ANSWER_MS, NULL));
+    figures_put(
+        "spawned, and called the relay once", (double)count, "ms", (double)(now_us() - began_us) / 1000);
+    for (size_t i = 0; i < count; i++)
+        resident_kb += (double)process_status(bridges[i]->pid, "RssAnon");
+    figures_put("their own memory, each", (double)count, "KB", resident_kb / (double)count);
+    for (size_t i = 0; i < count; i++)
+        bridge_end(bridges[i]);
 }
 
 int main(void)
 {
-    const char *rounds = getenv("BRIDGE_ROUNDS");
-    harness_on_failure = failed;
-    measure_starts(rounds ? strtoul(rounds, NULL, 10) : 50);
-    measure_idleness();
+    bench_init("bench_bridge");
+    figures_begin("bridge", "The bridge", "x");
+    measure_starts(bench_setting("BRIDGE_ROUNDS", 50));
+    struct relay_process *relay = relay_start(NULL, NULL);
+    char *token = relay_token(relay, "frontend@bench");
+    measure_memory(relay, token, bench_setting("BRIDGE_CALLS", 10000));
+    measure_idleness(relay, token, bench_setting("BRIDGE_IDLE_S", 60));
+    measure_many(relay, token, bench_setting("BRIDGE_MANY", 50));
+    figures_end();
+    free(token);
     harness_cleanup();
     return EXIT_SUCCESS;
 }
