@@ -13,6 +13,7 @@ static void event_forget(struct event_stream *stream)
     buf_reset(&stream->data);
     stream->name[0] = '\0';
     stream->has_data = false;
+    stream->has_id = false;
 }
 
 static void data_append(struct event_stream *stream, const char *value, size_t len)
@@ -30,14 +31,16 @@ static void field_take(struct event_stream *stream, const char *name, const char
         data_append(stream, value, len);
     else if (strcmp(name, "event") == 0)
         strlcpy(stream->name, value, sizeof stream->name);
-    else if (strcmp(name, "id") == 0 && strlen(value) == len && len < sizeof stream->last_id)
-        strlcpy(stream->last_id, value, sizeof stream->last_id);
+    else if (strcmp(name, "id") == 0 && strlen(value) == len && len < sizeof stream->next_id)
+        stream->has_id = strlcpy(stream->next_id, value, sizeof stream->next_id) == len;
 }
 
 /* A whole line, without its end: an empty one completes the event. */
 static void line_take(struct event_stream *stream, const struct sink *sink)
 {
     if (stream->line.len == 0) {
+        if (stream->has_id)
+            strlcpy(stream->last_id, stream->next_id, sizeof stream->last_id);
         if (stream->has_data)
             sink->take(sink->arg, stream->name[0] ? stream->name : "message", &stream->data);
         event_forget(stream);

@@ -15,8 +15,9 @@ enum { EVENT_STREAM_LINE_MAX = 64 * 1024, EVENT_STREAM_DATA_MAX = 256 * 1024, EV
 struct event_stream {
     struct buf line, data;
     char name[EVENT_STREAM_NAME_SIZE];    /* of the event that is being read */
+    char next_id[EVENT_STREAM_NAME_SIZE]; /* counts once the event that is being read is complete */
     char last_id[EVENT_STREAM_NAME_SIZE]; /* "" until one came; what Last-Event-ID asks for */
-    bool after_cr, has_data;
+    bool after_cr, has_data, has_id;
 };
 
 /* Calls take for every event that is complete with these bytes: its name ("message" where it has none) and

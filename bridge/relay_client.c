@@ -249,16 +249,23 @@ bool relay_client_ack(struct relay_client *client, const struct relay_reply *rep
 
 struct streaming {
     const struct relay_client *client;
-    bool (*take)(void *arg, const char *bytes, size_t len);
-    void *arg;
-    bool done;
+    const struct relay_stream *stream;
+    bool done, over; /* over: tick said so */
     struct relay_reply reply;
 };
 
 static bool on_stream_bytes(void *arg, const char *bytes, size_t len)
 {
     struct streaming *streaming = arg;
-    return streaming->take(streaming->arg, bytes, len);
+    return streaming->stream->take(streaming->stream->arg, bytes, len);
+}
+
+static void on_stream_turn(void *arg)
+{
+    struct streaming *streaming = arg;
+    const struct relay_stream *stream = streaming->stream;
+    if (stream->tick && !stream->tick(stream->arg))
+        streaming->done = streaming->over = true;
 }
 
 static void on_stream_end(void *arg, const struct transfer_result *result)
@@ -293,12 +300,12 @@ static void on_stream_end(void *arg, const struct transfer_result *result)
     }
 }
 
-void relay_client_stream(struct relay_client *client, const char *path, const char *last_event_id,
-    bool (*take)(void *arg, const char *bytes, size_t len), void *arg, struct relay_reply *reply)
+void relay_client_stream(
+    struct relay_client *client, const struct relay_stream *stream, struct relay_reply *reply)
 {
-    struct streaming streaming = {.client = client, .take = take, .arg = arg};
-    char *url = xasprintf("%s%s", client->config->url, path);
-    char *resume = last_event_id ? xasprintf("Last-Event-ID: %s", last_event_id) : NULL;
+    struct streaming streaming = {.client = client, .stream = stream};
+    char *url = xasprintf("%s%s", client->config->url, stream->path);
+    char *resume = stream->last_event_id ? xasprintf("Last-Event-ID: %s", stream->last_event_id) : NULL;
     const char *const headers[] = {"Accept: text/event-stream", resume, NULL};
     struct transfer *transfer =
         transfer_start(relay_link_transfers(client->link), &(struct transfer_request){.url = url,
@@ -311,10 +318,13 @@ void relay_client_stream(struct relay_client *client, const char *path, const ch
                                                                .arg = &streaming});
     free(resume);
     free(url);
-    bool ended = relay_client_await(client, &streaming.done, NULL, NULL);
+    bool ended = relay_client_await(client, &streaming.done, on_stream_turn, &streaming);
     *reply = streaming.reply;
-    if (ended)
+    if (ended && !streaming.over)
         return;
     transfer_abort(transfer);
-    reply_stopped(reply);
+    if (streaming.over)
+        reply->outcome = RELAY_DONE;
+    else
+        reply_stopped(reply);
 }

@@ -43,11 +43,20 @@ enum outbox_flush_state relay_client_flush(
 MUST_CHECK bool relay_client_ack(
     struct relay_client *client, const struct relay_reply *reply, struct buf *why);
 
-/* GET of an event stream (path: "/api/events"): take gets whatever comes in, until it returns false
- * (RELAY_DONE), the stream ends (RELAY_UNCERTAIN) or fails. last_event_id may be NULL. One connection;
- * reconnecting is the caller's. The stream counts as dead when not even a keep-alive came for 60 s.
- * reply->result is NULL. */
-void relay_client_stream(struct relay_client *client, const char *path, const char *last_event_id,
-    bool (*take)(void *arg, const char *bytes, size_t len), void *arg, struct relay_reply *reply);
+/* Borrowed for the call; arg is that of both functions. */
+struct relay_stream {
+    const char *path;          /* "/api/events" */
+    const char *last_event_id; /* NULL: none */
+    /* Gets whatever comes in, until it returns false. */
+    bool (*take)(void *arg, const char *bytes, size_t len);
+    /* Called about twice a second where stop was given, until it returns false. NULL: nothing. */
+    bool (*tick)(void *arg);
+    void *arg;
+};
+/* GET of an event stream, until one of the two ends it (RELAY_DONE), the stream ends (RELAY_UNCERTAIN) or
+ * fails. One connection; reconnecting is the caller's. The stream counts as dead when not even a keep-alive
+ * came for 60 s. reply->result is NULL. */
+void relay_client_stream(
+    struct relay_client *client, const struct relay_stream *stream, struct relay_reply *reply);
 
 #endif

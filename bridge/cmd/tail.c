@@ -2,7 +2,6 @@
  * recall, which changes nothing and knows both directions. */
 #include <bsd/stdlib.h>
 #include <getopt.h>
-#include <sodium.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +11,7 @@
 #include "../../common/fence.h"
 #include "../../common/mcp.h"
 #include "../../common/uuid.h"
-#include "../event_stream.h"
+#include "../event_listener.h"
 #include "../relay_client.h"
 #include "commands.h"
 #include "request.h"
@@ -22,20 +21,17 @@ enum {
     WINDOW = 100,              /* messages a look sees: recall's most */
     LOOK_MS = 1000,            /* between looks at least: a burst of events is one */
     QUIET_LOOK_MS = 10 * 1000, /* without an event, when a keep-alive comes */
-    BACKOFF_MIN_MS = 500,
-    BACKOFF_MAX_MS = 30 * 1000,
     PAUSE_STEP_MS = 250,
 };
 
 struct tail {
     const volatile sig_atomic_t *stop;
-    struct relay_client *caller, *listener; /* a look happens while the stream is open */
-    struct event_stream events;
+    struct relay_client *caller;   /* a look happens while the listener's stream is open */
     char known[WINDOW][UUID_SIZE]; /* the last look's, newest first */
     size_t known_count;
     int64_t last;      /* how many to print of what was there before; -1 after the first look */
     int64_t looked_ms; /* monotonic */
-    int64_t heard;     /* bytes of this connection */
+    bool woken;        /* by an event, since the last look */
     bool json;
     int exit_code;
 };
@@ -160,6 +156,14 @@ static void look(struct tail *tail)
     relay_reply_free(&reply);
 }
 
+static bool look_again(void *arg)
+{
+    struct tail *tail = arg;
+    if (!*tail->stop)
+        look(tail);
+    return tail->exit_code == COMMAND_DONE;
+}
+
 /* ---- listening ---- */
 
 static void pause_ms(const struct tail *tail, int64_t ms)
@@ -172,54 +176,41 @@ static void pause_ms(const struct tail *tail, int64_t ms)
     }
 }
 
-static void event_heard(void *arg, const char *name, const struct buf *data)
-{
-    (void)name;
-    (void)data;
-    *(bool *)arg = true;
-}
-
-/* Bytes of the stream: an event wakes us, and a keep-alive is the time to see what this side has sent. */
-static bool stream_heard(void *arg, const char *bytes, size_t len)
+static bool event_heard(void *arg, const char *name, const struct buf *data)
 {
     struct tail *tail = arg;
-    bool event = false;
-    event_stream_feed(&tail->events, bytes, len, event_heard, &event);
-    tail->heard += (int64_t)len;
-    if (!event && clock_mono_ms() < tail->looked_ms + QUIET_LOOK_MS)
-        return !*tail->stop;
-    pause_ms(tail, tail->looked_ms + LOOK_MS - clock_mono_ms());
-    if (!*tail->stop)
-        look(tail);
-    return tail->exit_code == COMMAND_DONE && !*tail->stop;
+    (void)name;
+    (void)data;
+    tail->woken = true;
+    return true;
 }
 
-static void listen_once(struct tail *tail)
+/* An event wakes us, and a keep-alive is the time to see what this side has sent. */
+static bool stream_heard(void *arg)
 {
+    struct tail *tail = arg;
+    if (!tail->woken && clock_mono_ms() < tail->looked_ms + QUIET_LOOK_MS)
+        return true;
+    tail->woken = false;
+    pause_ms(tail, tail->looked_ms + LOOK_MS - clock_mono_ms());
+    return look_again(tail);
+}
+
+static void follow(struct tail *tail, const struct config *config)
+{
+    const struct event_listener_setup listener = {.config = config,
+        .stop = tail->stop,
+        .heard = event_heard,
+        .beat = stream_heard,
+        .again = look_again,
+        .arg = tail};
     struct relay_reply reply = {0};
-    const char *last_id = tail->events.last_id[0] ? tail->events.last_id : NULL;
-    event_stream_restart(&tail->events);
-    tail->heard = 0;
-    relay_client_stream(tail->listener, "/api/events", last_id, stream_heard, tail, &reply);
-    if (tail->exit_code == COMMAND_DONE && reply.outcome != RELAY_DONE && !is_passing(&reply))
+    if (!look_again(tail) || *tail->stop)
+        return;
+    event_listener_run(&listener, &reply);
+    if (reply.outcome != RELAY_DONE && reply.outcome != RELAY_STOPPED)
         tail->exit_code = request_failure(&command_tail, &reply);
     relay_reply_free(&reply);
-}
-
-static void follow(struct tail *tail)
-{
-    int64_t backoff = BACKOFF_MIN_MS;
-    look(tail);
-    while (tail->exit_code == COMMAND_DONE && !*tail->stop) {
-        listen_once(tail);
-        if (tail->exit_code != COMMAND_DONE || *tail->stop)
-            break;
-        backoff = tail->heard > 0 ? BACKOFF_MIN_MS : backoff;
-        pause_ms(tail, backoff / 2 + randombytes_uniform((uint32_t)backoff));
-        backoff = backoff * 2 < BACKOFF_MAX_MS ? backoff * 2 : BACKOFF_MAX_MS;
-        if (!*tail->stop)
-            look(tail);
-    }
 }
 
 /* ---- the command ---- */
@@ -260,11 +251,8 @@ static int run(const struct config_options *options, int argc, char **argv)
     }
     tail.stop = request_stop_on_signals();
     tail.caller = relay_client_new(&config, tail.stop);
-    tail.listener = relay_client_new(&config, tail.stop);
-    follow(&tail);
-    relay_client_free(tail.listener);
+    follow(&tail, &config);
     relay_client_free(tail.caller);
-    event_stream_free(&tail.events);
     config_free(&config);
     return tail.exit_code;
 }

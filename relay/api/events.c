@@ -105,6 +105,9 @@ static bool begin(struct exchange *ex)
     ex->settle = stream_settle;
     if (find_start(ex, who, &stream->last_seq)) {
         exchange_stream(ex);
+        /* No event, but the place to go on from: else what came while a client was cut off before its first event would
+         * be lost to it. */
+        buf_printf(&ex->answer, "id: %" PRId64 "\n\n", stream->last_seq);
         return true;
     }
     json_body_store_failed(ex, 503);

@@ -33,6 +33,9 @@ START_TEST(fields_make_events)
     heard("event:ping\ndata:\n\n", "ping=;", "");
     heard("data\n\n", "message=;", "");
     heard("id: 3\n\n", "", "3");
+    heard("id: 3\n\nid: 4\ndata: x\n", "", "3");
+    heard("id: 3\n\nid:\ndata: x\n\n", "message=x;", "");
+    heard("id: 3\n\ndata: x\n\n", "message=x;", "3");
     heard("event: lost\n\ndata: x\n\n", "message=x;", "");
     heard("data:  two blanks\n\n", "message= two blanks;", "");
     heard("retry: 10\nunknown: x\ndata: y\n\n", "message=y;", "");

@@ -382,7 +382,8 @@ START_TEST(events_resume)
     char *first = send_to_bob("one");
     ck_assert(call_hears(events, first, SOON_MS));
     long long seq = 0;
-    ck_assert_int_eq(sscanf(strstr(call_heard(events), "\nid: "), "\nid: %lld", &seq), 1);
+    ck_assert_int_eq(
+        sscanf(strstr(call_heard(events), "event: message"), "event: message\nid: %lld", &seq), 1);
     call_end(events);
     char *second = send_to_bob("two"), *third = send_to_bob("three"),
          *header = xasprintf("Last-Event-ID: %lld", seq);
@@ -402,6 +403,27 @@ START_TEST(events_resume)
     free(second);
     free(third);
     free(fourth);
+    free(header);
+}
+END_TEST
+
+/* A client that was cut off before its first event has where to go on from, too. */
+START_TEST(events_begin_with_their_place)
+{
+    free(send_to_bob("before"));
+    struct open_call *events = call_get(relay, bob, "/api/events", NULL);
+    long long seq = -1;
+    ck_assert(call_hears(events, "\n\n", SOON_MS) && call_hears(events, "id: ", SOON_MS));
+    ck_assert(relay_await_parked(relay, 1));
+    ck_assert_int_eq(sscanf(strstr(call_heard(events), "id: "), "id: %lld", &seq), 1);
+    ck_assert_ptr_null(strstr(call_heard(events), "data:"));
+    call_end(events);
+    char *meanwhile = send_to_bob("meanwhile"), *header = xasprintf("Last-Event-ID: %lld", seq);
+    events = call_get(relay, bob, "/api/events", (const char *const[]){header, NULL});
+    ck_assert(call_hears(events, meanwhile, SOON_MS));
+    ck_assert_ptr_null(strstr(strstr(call_heard(events), "data:") + 1, "data:"));
+    call_end(events);
+    free(meanwhile);
     free(header);
 }
 END_TEST
@@ -487,6 +509,7 @@ int main(void)
     tcase_add_test(tests, bad_acks);
     tcase_add_test(tests, events_come_as_messages_do);
     tcase_add_test(tests, events_resume);
+    tcase_add_test(tests, events_begin_with_their_place);
     tcase_add_test(tests, events_are_bounded);
     tcase_add_test(tests, cleanup);
     tcase_add_test(tests, small_answers);
