@@ -156,9 +156,10 @@ RUN = PATCHCORD_BUILD=$(BUILD) SAN=$(SAN) tests/run -j $(JOBS)
 test: all $(BUILD)/.test-deps $(BUILD)/tests/demo/demo $(UNIT_TESTS) $(WIRE_TESTS) $(TORTURE) $(if $(SAN),,$(BENCHES) fuzz-build) ## all tests but the slow ones; ends with `N passed, N failed`
 	@$(if $(SAN),,tests/clients/setup.sh $(BUILD)/clients)
 	@$(RUN) $(if $(SAN),,$(CLIENTS)) $(TORTURE) $(WIRE_TESTS) $(if $(SAN),,tests/check_fuzz.sh $(SCRIPTS)) $(BUILD)/tests/demo/demo $(UNIT_TESTS)
-test-slow: all $(BUILD)/.test-deps $(WIRE_TESTS) $(BUILD)/tests/demo/demo ## a wait of 3 minutes through nginx, a minute of chaos, valgrind, the container's stages
+test-slow: all $(BUILD)/.test-deps $(WIRE_TESTS) $(BUILD)/tests/demo/demo ## a wait of 3 minutes through nginx, a minute of chaos, 100 restarts, valgrind, the container's stages
 	@tests/clients/setup.sh $(BUILD)/clients
-	@NGINX_WAIT_SECONDS=180 CHAOS_SECONDS=60 $(RUN) tests/clients/client_nginx.mjs $(BUILD)/tests/wire/wire_chaos \
+	@NGINX_WAIT_SECONDS=180 CHAOS_SECONDS=60 SUBSCRIBE_RESTARTS=100 $(RUN) tests/clients/client_nginx.mjs \
+		$(BUILD)/tests/wire/wire_chaos $(BUILD)/tests/wire/wire_subscribe \
 		tests/valgrind.sh tests/container.sh
 unit: all $(UNIT_TESTS) ## the unit tests alone
 	@$(RUN) $(UNIT_TESTS)

@@ -21,6 +21,7 @@ static const struct command *const commands[] = {
     &command_download,
     &command_login,
     &command_hook,
+    &command_subscribe,
 };
 
 static void print_overview(FILE *to)
