@@ -198,7 +198,7 @@ static void write_latencies(
     }
 }
 
-static void write_messages(const struct metrics_gauges *gauges, struct buf *out)
+static void write_store(const struct metrics_gauges *gauges, struct buf *out)
 {
     static const char *const statuses[] = {"pending", "read", "replied", "deferred"};
     static const char name[] = "patchcord_messages";
@@ -207,6 +207,8 @@ static void write_messages(const struct metrics_gauges *gauges, struct buf *out)
         buf_printf(out, "%s{status=\"%s\"} %" PRId64 "\n", name, statuses[i], gauges->messages_by_status[i]);
     write_gauge(out, "patchcord_messages_leased", gauges->messages_leased,
         "Messages handed out and not yet acknowledged.");
+    write_gauge(out, "patchcord_oauth_clients", gauges->clients, "Clients that are registered.");
+    write_gauge(out, "patchcord_oauth_grants", gauges->grants, "Clients that are let in.");
 }
 
 void metrics_write(struct metrics *m, const struct metrics_gauges *gauges, struct buf *out)
@@ -216,7 +218,7 @@ void metrics_write(struct metrics *m, const struct metrics_gauges *gauges, struc
     write_gauge(out, "patchcord_parked_waits", gauges->parked, "Requests that wait for a message.");
     write_gauge(out, "patchcord_bans", gauges->bans, "Tokens and addresses that are shut out.");
     if (gauges->has_messages)
-        write_messages(gauges, out);
+        write_store(gauges, out);
     write_requests(&m->requests, out);
     write_latencies(
         &m->tools, "patchcord_tool_call_seconds", "tool", "Tool calls: how long, and how they ended.", out);

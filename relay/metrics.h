@@ -24,8 +24,9 @@ void metrics_store(struct metrics *m, const char *operation, bool failed, int64_
 /* What is read at the time of a scrape. */
 struct metrics_gauges {
     int64_t parked, bans;
-    bool has_messages; /* false where the store did not answer: the two below are left out */
+    bool has_messages; /* false where the store did not answer: those below are left out */
     int64_t messages_by_status[4], messages_leased;
+    int64_t clients, grants; /* OAuth's: registered, and standing */
 };
 void metrics_write(struct metrics *m, const struct metrics_gauges *gauges, struct buf *out);
 

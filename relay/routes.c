@@ -26,6 +26,7 @@ static const struct route rows[] = {
     {"POST", "/api/channel/reply", "channel_reply", API_MESSAGE_BODY, api_channel_reply, NULL},
     {"POST", "/api/cleanup", "cleanup", API_SMALL_BODY, api_cleanup, NULL},
     {"POST", "/api/cleanup/oauth", "cleanup_oauth", API_SMALL_BODY, api_cleanup_oauth, NULL},
+    {"POST", "/api/join", "join", API_SMALL_BODY, api_join, NULL},
     {"GET", "/api/realtime/ticket", "realtime_ticket", 0, api_realtime_ticket, NULL},
     {"GET", "/api/skills/*", "skills", 0, api_skills, NULL},
     {"POST", "/api/agent/install-path", "install_path", API_SMALL_BODY, api_install_path, NULL},

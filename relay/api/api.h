@@ -17,6 +17,7 @@ handler_fn api_health, api_ready, api_metrics;
 handler_fn api_inbox, api_ack, api_events;
 handler_fn api_channel_poll, api_channel_send, api_channel_reply;
 handler_fn api_cleanup, api_cleanup_oauth;
+handler_fn api_join;
 handler_fn api_realtime_ticket, api_skills, api_install_path;
 handler_fn api_file_put, api_file_get;
 extern const struct body_sink api_file_sink; /* of api_file_put */

@@ -9,6 +9,7 @@
 #include "../config.h"
 #include "../notify.h"
 #include "../relay.h"
+#include "../store/store_oauth.h"
 #include "api.h"
 #include "json_body.h"
 
@@ -86,17 +87,24 @@ enum verdict api_cleanup(struct exchange *ex)
     return VERDICT_DONE;
 }
 
-/* This version issues no OAuth credentials, so that there are none to remove. */
 enum verdict api_cleanup_oauth(struct exchange *ex)
 {
+    const struct relay *relay = ex->app;
     if (!admit(ex))
         return VERDICT_DONE;
+    const bool dry_run = is_dry_run(ex);
+    struct store_oauth_cleanup result;
+    if (store_oauth_cleanup(relay->store, CLIENT_UNUSED_MS, dry_run, &result) != STORE_DONE) {
+        answer_problem(ex, 500, "The store failed; try again.");
+        return VERDICT_DONE;
+    }
     struct json_object *body = json_new_object();
     json_add_text(body, "status", "ok");
-    json_add_bool(body, "dry_run", is_dry_run(ex));
-    json_add_int(body, "clients", 0);
-    json_add_int(body, "codes", 0);
-    json_add_int(body, "tokens", 0);
+    json_add_bool(body, "dry_run", dry_run);
+    json_add_int(body, "clients", result.clients);
+    json_add_int(body, "codes", result.codes);
+    json_add_int(body, "tokens", result.tokens);
+    json_add_int(body, "grants", result.grants);
     json_body_answer(ex, 200, body);
     return VERDICT_DONE;
 }

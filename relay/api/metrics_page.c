@@ -42,6 +42,8 @@ static void read_gauges(const struct relay *relay, struct metrics_gauges *gauges
     gauges->has_messages = store_stats(relay->store, &stats) == STORE_DONE;
     memcpy(gauges->messages_by_status, stats.by_status, sizeof gauges->messages_by_status);
     gauges->messages_leased = stats.leased;
+    gauges->clients = stats.clients;
+    gauges->grants = stats.grants;
     store_stats_free(&stats);
 }
 

@@ -4,18 +4,20 @@
 
 #include "../../common/clock.h"
 #include "../blob/blob.h"
+#include "../store/store_oauth.h"
 #include "attachments.h"
 #include "command.h"
 
-static int print(
-    const struct store_cleanup_result *result, const struct blob_cleanup_result *files, bool dry_run)
+static int print(const struct store_cleanup_result *result, const struct store_oauth_cleanup *logins,
+    const struct blob_cleanup_result *files, bool dry_run)
 {
-    const int written =
-        printf("%s%lld messages expired, %lld senders' notices, %lld old rows removed, %lld agents marked "
-               "offline, %lld attachments removed\n",
-            dry_run ? "would be: " : "", (long long)result->expired, (long long)result->notices,
-            (long long)result->deleted, (long long)result->offline,
-            (long long)(files->removed + files->abandoned));
+    const int written = printf(
+        "%s%lld messages expired, %lld senders' notices, %lld old rows removed, %lld agents marked "
+        "offline, %lld clients, codes, tokens and grants of logins removed, %lld attachments removed\n",
+        dry_run ? "would be: " : "", (long long)result->expired, (long long)result->notices,
+        (long long)result->deleted, (long long)result->offline,
+        (long long)(logins->clients + logins->codes + logins->tokens + logins->grants),
+        (long long)(files->removed + files->abandoned));
     return written < 0 || fflush(stdout) != 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
@@ -44,11 +46,14 @@ static int run(const struct command_line *line)
     struct store_cleanup_result result = {0};
     struct blob_cleanup_result files = {0};
     int code;
+    struct store_oauth_cleanup logins = {0};
     if (store_cleanup(store, config.cleanup_max_age_days * MS_PER_DAY,
-            config.active_window_seconds * MS_PER_SECOND, dry_run, &result) == STORE_DONE)
-        code = clean_files(&config, dry_run, &files) ? print(&result, &files, dry_run) : EXIT_FAILURE;
+            config.active_window_seconds * MS_PER_SECOND, dry_run, &result) == STORE_DONE &&
+        store_oauth_cleanup(store, CLIENT_UNUSED_MS, dry_run, &logins) == STORE_DONE)
+        code =
+            clean_files(&config, dry_run, &files) ? print(&result, &logins, &files, dry_run) : EXIT_FAILURE;
     else
-        code = command_fail("the store failed, nothing was changed");
+        code = command_fail("the store failed, not everything was done");
     store_cleanup_result_free(&result);
     command_store_end(&config, store);
     return code;
@@ -60,7 +65,7 @@ const struct command command_cleanup = {
     .summary = "expire old messages now",
     .help = "Expires messages older than PATCHCORD_CLEANUP_MAX_AGE_DAYS, tells the senders of those that "
             "nobody\n"
-            "read, and removes what ran out long ago.\n",
+            "read, and removes what ran out long ago, with what logging in left behind.\n",
     .options = {{"dry-run", NULL, "only count"}},
     .run = run,
 };

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "../../common/alloc.h"
+#include "../../common/clock.h"
 #include "../../common/env.h"
 #include "../../common/log.h"
 #include "../auth/typed_code.h"
@@ -148,6 +149,13 @@ const char *command_value(const struct command_line *line, const char *option)
         if (strcmp(line->given[i - 1].name, option) == 0)
             return line->given[i - 1].value;
     return NULL;
+}
+
+void command_write_day(int64_t wall_ms, struct buf *out)
+{
+    char text[RFC3339_LEN];
+    clock_rfc3339(wall_ms, text);
+    buf_printf(out, "  %-10.10s", wall_ms > 0 ? text : "-");
 }
 
 /* ---- what commands stand on ---- */

@@ -46,7 +46,8 @@ struct command {
 
 extern const struct command command_serve, command_token_add, command_token_list, command_token_revoke,
     command_token_rotate, command_migrate, command_cleanup, command_backup, command_restore, command_status,
-    command_health, command_tls_init;
+    command_health, command_tls_init, command_connect, command_invite, command_grants_list,
+    command_grants_revoke;
 
 /* Reads argv (behind the command's name) by the row and runs it; prints help and usage errors itself. */
 int command_main(const struct command *command, int argc, char **argv);
@@ -59,6 +60,10 @@ const char *command_value(const struct command_line *line, const char *option);
 int command_fail(const char *format, ...) PRINTF_LIKE(1, 2);
 /* The same with the usage behind it; returns EXIT_USAGE. */
 int command_misuse(const struct command_line *line, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* Appends a column of a table for people: a time only as far as the day (the rest is in --json), "-" for 0.
+ */
+void command_write_day(int64_t wall_ms, struct buf *out);
 
 /* Reads the settings (--env-file first). False: one line was printed. */
 MUST_CHECK bool command_config(const struct command_line *line, struct config *config);

@@ -12,7 +12,7 @@
 #include "../config.h"
 #include "../notify.h"
 #include "../relay.h"
-#include "../store/store.h"
+#include "../store/store_oauth.h"
 
 struct janitor {
     const struct relay *relay;
@@ -33,6 +33,16 @@ static void clean_files(const struct relay *relay)
         log_error("cleanup_failed");
 }
 
+static void clean_logins(const struct relay *relay)
+{
+    struct store_oauth_cleanup result;
+    if (store_oauth_cleanup(relay->store, CLIENT_UNUSED_MS, false, &result) == STORE_DONE)
+        log_info("cleanup_logins", LOG_INT("clients", result.clients), LOG_INT("grants", result.grants),
+            LOG_INT("codes", result.codes), LOG_INT("tokens", result.tokens));
+    else
+        log_error("cleanup_failed");
+}
+
 static void clean_up(const struct relay *relay)
 {
     struct store_cleanup_result result = {0};
@@ -47,6 +57,7 @@ static void clean_up(const struct relay *relay)
         log_error("cleanup_failed");
     }
     store_cleanup_result_free(&result);
+    clean_logins(relay);
     clean_files(relay);
 }
 

@@ -8,6 +8,7 @@
 
 #include "../../common/clock.h"
 #include "../../common/log.h"
+#include "../store/store_oauth.h"
 
 bool token_agent(const char *text, const char *fallback, struct ident *out)
 {
@@ -25,6 +26,23 @@ bool token_agent(const char *text, const char *fallback, struct ident *out)
     if (!*out->namespace_id)
         (void)strlcpy(out->namespace_id, fallback, sizeof out->namespace_id);
     return true;
+}
+
+bool token_agent_of(
+    const struct command_line *line, const char *text, const struct config *config, struct ident *out)
+{
+    const char *wanted = command_value(line, "namespace");
+    char namespace_id[NAME_SIZE];
+    if (wanted && !ident_name_normalize(wanted, namespace_id)) {
+        (void)command_fail("'%s' is no namespace's name", wanted);
+        return false;
+    }
+    if (!token_agent(text, wanted ? namespace_id : config->default_namespace, out))
+        return false;
+    if (!wanted || strcmp(out->namespace_id, namespace_id) == 0)
+        return true;
+    (void)command_fail("'%s' and --namespace %s name two namespaces", text, wanted);
+    return false;
 }
 
 int token_store(struct store *store, const struct ident *agent, const char *token, const char *label)
@@ -57,4 +75,19 @@ void token_report(const char *event, const char *words, const struct ident *agen
         (void)fprintf(stderr, "%s %s%s%s%s\n", words, address, *id ? " (id " : "", id, *id ? ")" : "");
     else
         log_info(event, LOG_STR("agent", address), LOG_STR("id", id));
+}
+
+void token_report_grants(struct store *store, const struct ident *agent)
+{
+    struct store_grants grants;
+    int count = 0;
+    if (store_grant_list(store, &grants) == STORE_DONE)
+        for (size_t i = 0; i < grants.count; i++)
+            count += strcmp(grants.items[i].subject.agent, agent->agent) == 0 &&
+                     strcmp(grants.items[i].subject.namespace_id, agent->namespace_id) == 0;
+    if (count > 0)
+        (void)fprintf(stderr,
+            "patchcord-relay: %d grant%s let%s it in still: patchcord-relay grants revoke --agent %s@%s\n",
+            count, count == 1 ? "" : "s", count == 1 ? "s" : "", agent->agent, agent->namespace_id);
+    store_grants_free(&grants);
 }

@@ -65,22 +65,6 @@ static int add(struct store *store, const struct command_line *line, const struc
     return code;
 }
 
-static bool read_agent(const struct command_line *line, const struct config *config, struct ident *agent)
-{
-    const char *wanted = command_value(line, "namespace");
-    char namespace_id[NAME_SIZE];
-    if (wanted && !ident_name_normalize(wanted, namespace_id)) {
-        (void)command_fail("'%s' is no namespace's name", wanted);
-        return false;
-    }
-    if (!token_agent(line->operands[0], wanted ? namespace_id : config->default_namespace, agent))
-        return false;
-    if (!wanted || strcmp(agent->namespace_id, namespace_id) == 0)
-        return true;
-    (void)command_fail("'%s' and --namespace %s name two namespaces", line->operands[0], wanted);
-    return false;
-}
-
 static int run(const struct command_line *line)
 {
     const char *token = command_value(line, "token"), *label = command_value(line, "label");
@@ -93,7 +77,8 @@ static int run(const struct command_line *line)
     struct ident agent;
     if (!command_store(line, &config, &store))
         return EXIT_FAILURE;
-    const int code = read_agent(line, &config, &agent) ? add(store, line, &agent) : EXIT_FAILURE;
+    const int code =
+        token_agent_of(line, line->operands[0], &config, &agent) ? add(store, line, &agent) : EXIT_FAILURE;
     command_store_end(&config, store);
     return code;
 }

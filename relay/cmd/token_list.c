@@ -39,14 +39,6 @@ static void write_json(const struct store_tokens *tokens, int64_t now_ms, struct
     json_object_put(rows);
 }
 
-/* Only as far as the day: the rest is in --json. */
-static void write_day(int64_t wall_ms, struct buf *out)
-{
-    char text[RFC3339_LEN];
-    clock_rfc3339(wall_ms, text);
-    buf_printf(out, "  %-10.10s", wall_ms > 0 ? text : "-");
-}
-
 /* A label is the operator's own text; control characters of an older one must not reach the terminal. */
 static void write_label(const char *label, struct buf *out)
 {
@@ -70,9 +62,9 @@ static void write_table(const struct store_tokens *tokens, int64_t now_ms, struc
         char address[ADDRESS_SIZE];
         ident_format(token->namespace_id, token->agent, address);
         buf_printf(out, "%.12s  %-8s  %-32s", token->hash, state_of(token, now_ms), address);
-        write_day(token->created_ms, out);
-        write_day(token->expires_ms, out);
-        write_day(token->last_used_ms, out);
+        command_write_day(token->created_ms, out);
+        command_write_day(token->expires_ms, out);
+        command_write_day(token->last_used_ms, out);
         write_label(token->label, out);
     }
 }

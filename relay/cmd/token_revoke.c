@@ -15,8 +15,11 @@ static bool is_id(const char *text)
     return len >= ID_LEN_MIN && len < SHA256_HEX_SIZE && strspn(text, "0123456789abcdef") == len;
 }
 
-static int report(enum store_status status, int64_t count, const struct ident *agent, const char *hash)
+static int report(
+    struct store *store, enum store_status status, int64_t count, const struct ident *agent, const char *hash)
 {
+    if (*agent->agent && (status == STORE_DONE || status == STORE_ABSENT))
+        token_report_grants(store, agent);
     if (status == STORE_ABSENT && !hash)
         return command_fail(
             "%s@%s has no active token: see patchcord-relay token list", agent->agent, agent->namespace_id);
@@ -75,7 +78,7 @@ static int revoke_token(struct store *store, const char *given)
         secret_sha256_hex(given, strlen(given), hash);
         status = revoke_hash(store, hash, &found, &count);
     }
-    return report(status, count, &found.owner, found.hash);
+    return report(store, status, count, &found.owner, found.hash);
 }
 
 static int revoke_from_stdin(struct store *store)
@@ -95,7 +98,7 @@ static int revoke_agent(struct store *store, const struct config *config, const 
     if (!token_agent(address, config->default_namespace, &agent))
         return EXIT_FAILURE;
     const enum store_status status = store_token_end(store, NULL, agent.namespace_id, agent.agent, 0, &count);
-    return report(status, count, &agent, NULL);
+    return report(store, status, count, &agent, NULL);
 }
 
 static int run(const struct command_line *line)

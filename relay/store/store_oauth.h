@@ -161,6 +161,8 @@ struct store_oauth_cleanup {
     int64_t codes;   /* of all kinds, run out; the operator's also where they were used */
     int64_t tokens;  /* run out */
 };
+/* What the relay calls that with: a client that was registered and never used is kept for a day. */
+enum { CLIENT_UNUSED_MS = 24 * 3600 * 1000 };
 /* dry_run only counts. */
 MUST_CHECK enum store_status store_oauth_cleanup(
     struct store *s, int64_t max_age_ms, bool dry_run, struct store_oauth_cleanup *result);

@@ -77,11 +77,16 @@ START_TEST(gauges)
     assert_line("patchcord_parked_waits 3");
     assert_line("patchcord_bans 2");
     ck_assert_ptr_null(strstr(buf_text(&page), "patchcord_messages"));
-    write_page(&(struct metrics_gauges){
-        .has_messages = true, .messages_by_status = {1, 2, 3, 4}, .messages_leased = 5});
+    write_page(&(struct metrics_gauges){.has_messages = true,
+        .messages_by_status = {1, 2, 3, 4},
+        .messages_leased = 5,
+        .clients = 6,
+        .grants = 7});
     assert_line("patchcord_messages{status=\"pending\"} 1");
     assert_line("patchcord_messages{status=\"deferred\"} 4");
     assert_line("patchcord_messages_leased 5");
+    assert_line("patchcord_oauth_clients 6");
+    assert_line("patchcord_oauth_grants 7");
 }
 END_TEST
 
