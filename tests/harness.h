@@ -73,6 +73,10 @@ int relay_stop(struct relay_process *relay);
 void relay_kill(struct relay_process *relay);
 /* `token add`; the caller frees. address: "agent@namespace". */
 char *relay_token(struct relay_process *relay, const char *address);
+/* Runs patchcord-relay with the words of line, on the relay's folder and with more environment (NULL: none);
+ * the exit code. result is emptied first (program_result_free). */
+int relay_command(const struct relay_process *relay, const char *line, const char *const env[],
+    struct program_result *result);
 /* True where the relay's log has that text. */
 bool relay_log_has(struct relay_process *relay, const char *text);
 

@@ -209,6 +209,25 @@ char *relay_token(struct relay_process *relay, const char *address)
     return token;
 }
 
+int relay_command(const struct relay_process *relay, const char *line, const char *const env[],
+    struct program_result *result)
+{
+    enum { WORDS_MAX = 16, ENV_MAX = 8 };
+    const char *argv[WORDS_MAX + 1] = {"patchcord-relay"}, *settings[ENV_MAX + 2] = {NULL};
+    char *words = xstrdup(line), *rest = words, *data = xasprintf("PATCHCORD_DATA_DIR=%s", relay->data_dir);
+    size_t n = 1, m = 0;
+    for (const char *word; n < WORDS_MAX && (word = strsep(&rest, " "));)
+        argv[n++] = word;
+    for (; env && env[m] && m < ENV_MAX; m++)
+        settings[m] = env[m];
+    settings[m] = data;
+    program_result_free(result);
+    run_program(argv, settings, NULL, PROCESS_START_MS, result);
+    free(words);
+    free(data);
+    return result->exit_code;
+}
+
 int64_t relay_metric(const struct relay_process *relay, const char *name)
 {
     struct http_reply reply;

@@ -89,7 +89,8 @@ static struct json_object *json_out(void)
 /* ---- usage ---- */
 
 static const char *const commands[] = {"serve", "token add", "token list", "token revoke", "token rotate",
-    "migrate", "cleanup", "backup", "restore", "status", "health", "tls-init"};
+    "connect", "invite", "grants list", "grants revoke", "migrate", "cleanup", "backup", "restore", "status",
+    "health", "tls-init"};
 
 START_TEST(help)
 {
@@ -119,7 +120,9 @@ START_TEST(wrong_usage)
 {
     static const char *const lines[] = {"nonsense", "token", "token nonsense", "token add", "token add a b",
         "token add --unknown a", "token add --label", "token add --token secret a", "token revoke",
-        "token revoke abcd --agent a:b", "token rotate a:b --grace soon", "backup", "restore", "serve now"};
+        "token revoke abcd --agent a:b", "token rotate a:b --grace soon", "backup", "restore", "serve now",
+        "connect", "connect --agent a b", "invite", "invite a b", "grants", "grants revoke",
+        "grants revoke --all --client x", "grants revoke abcd --all"};
     for (size_t i = 0; i < LENGTH_OF(lines); i++) {
         ck_assert_msg(run(lines[i]) == 2, "%s: %d", lines[i], result.exit_code);
         ck_assert_str_eq(buf_text(&result.out), "");
@@ -147,8 +150,9 @@ END_TEST
  * agents. */
 START_TEST(no_relay_in_the_folder)
 {
-    static const char *const lines[] = {
-        "status", "token list", "token revoke abcd", "token rotate a@b", "cleanup", "backup /nonexistent"};
+    static const char *const lines[] = {"status", "connect --agent a", "invite a", "grants list",
+        "grants revoke --all", "token list", "token revoke abcd", "token rotate a@b", "cleanup",
+        "backup /nonexistent"};
     char *folder = xasprintf("%s/not-there", data_dir);
     for (size_t i = 0; i < LENGTH_OF(lines); i++) {
         ck_assert_msg(run_with(folder, lines[i], NULL) == 1, "%s: %d", lines[i], result.exit_code);
