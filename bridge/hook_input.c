@@ -12,17 +12,35 @@
 
 enum { READ_CHUNK = 64 * 1024 };
 
-void hook_input_parse(const char *text, size_t len, struct hook_input *out)
+/* ---- taking it apart ---- */
+
+static void take_apart(struct json_object *object, struct hook_input *out)
+{
+    *out = (struct hook_input){.understood = object != NULL};
+    out->session = xstrdup(json_text_or(object, "session_id", ""));
+    out->cwd = xstrdup_or_null(json_text_or(object, "cwd", NULL));
+    if (json_get_bool(object, "stop_hook_active", &out->stop_active) != JSON_FIELD_FOUND)
+        out->stop_active = false;
+}
+
+static struct json_object *parse_object(const char *text, size_t len)
 {
     enum json_fault fault;
     struct json_object *value = json_parse(text, len, &fault);
-    *out = (struct hook_input){.understood = json_object_is_type(value, json_type_object)};
-    out->session = xstrdup(json_text_or(value, "session_id", ""));
-    out->cwd = xstrdup_or_null(json_text_or(value, "cwd", NULL));
-    if (json_get_bool(value, "stop_hook_active", &out->stop_active) != JSON_FIELD_FOUND)
-        out->stop_active = false;
+    if (json_object_is_type(value, json_type_object))
+        return value;
     json_object_put(value);
+    return NULL;
 }
+
+void hook_input_parse(const char *text, size_t len, struct hook_input *out)
+{
+    struct json_object *object = parse_object(text, len);
+    take_apart(object, out);
+    json_object_put(object);
+}
+
+/* ---- reading ---- */
 
 /* False: that was the end, or the time is over. */
 static bool read_more(int fd, int64_t deadline_ms, struct buf *text)
@@ -41,13 +59,22 @@ static bool read_more(int fd, int64_t deadline_ms, struct buf *text)
     return got > 0;
 }
 
-void hook_input_read(int fd, int64_t deadline_ms, struct hook_input *out)
+struct json_object *hook_object_read(int fd, int64_t deadline_ms)
 {
     struct buf text = {0};
     while (!isatty(fd) && read_more(fd, deadline_ms, &text))
         continue;
-    hook_input_parse(buf_text(&text), text.len > HOOK_INPUT_MAX_BYTES ? 0 : text.len, out);
+    struct json_object *object =
+        text.len > HOOK_INPUT_MAX_BYTES ? NULL : parse_object(buf_text(&text), text.len);
     buf_free(&text);
+    return object;
+}
+
+void hook_input_read(int fd, int64_t deadline_ms, struct hook_input *out)
+{
+    struct json_object *object = hook_object_read(fd, deadline_ms);
+    take_apart(object, out);
+    json_object_put(object);
 }
 
 void hook_input_free(struct hook_input *input)

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../common/json.h"
+
 /* A prompt or an answer may be in it. */
 enum { HOOK_INPUT_MAX_BYTES = 16 * 1024 * 1024 };
 
@@ -17,8 +19,10 @@ struct hook_input {
     char *cwd;        /* NULL where it is not given */
 };
 
-/* Reads fd to its end, at most until the deadline (monotonic). A terminal is not read. The caller frees *out.
- */
+/* Reads the object from fd: to its end, at most until the deadline (monotonic). A terminal is not read. NULL:
+ * there was none. The caller puts it. */
+struct json_object *hook_object_read(int fd, int64_t deadline_ms);
+/* The same, taken apart. The caller frees *out. */
 void hook_input_read(int fd, int64_t deadline_ms, struct hook_input *out);
 /* Reads the object's text. Pure but for the allocation. */
 void hook_input_parse(const char *text, size_t len, struct hook_input *out);

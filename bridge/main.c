@@ -22,6 +22,7 @@ static const struct command *const commands[] = {
     &command_login,
     &command_hook,
     &command_subscribe,
+    &command_statusline,
 };
 
 static void print_overview(FILE *to)

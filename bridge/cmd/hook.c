@@ -12,6 +12,7 @@
 #include "../hook_words.h"
 #include "../inbox_look.h"
 #include "../outbox.h"
+#include "../status_cache.h"
 #include "../told.h"
 #include "commands.h"
 #include "terminal.h"
@@ -152,6 +153,7 @@ static void look_and_tell(struct occasion *occasion, int64_t deadline_ms)
     told_load(occasion->config, occasion->input->session, &occasion->told);
     inbox_look(
         occasion->config, left < INBOX_LOOK_MS ? left : INBOX_LOOK_MS, &pending, starts ? &deferred : NULL);
+    status_note(occasion->config, &pending);
     if (pending.sight == INBOX_REFUSED)
         tell_refused(occasion);
     else if (starts)

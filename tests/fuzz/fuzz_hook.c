@@ -1,11 +1,13 @@
-/* What a hook reads: the relay's answer, the host's object, its own file. Whatever they hold, it answers with
- * one line of JSON whose words stand on lines of ours. */
+/* What hooks and the status line read: the relay's answer, the host's object, their own files, a repository's
+ * HEAD. Whatever they hold, it answers with one line of JSON whose words stand on lines of ours. */
 #include <assert.h>
 #include <stdint.h>
 #include <string.h>
 
+#include "../../bridge/git_branch.h"
 #include "../../bridge/hook_input.h"
 #include "../../bridge/hook_words.h"
+#include "../../bridge/status_line.h"
 #include "../../common/fence.h"
 #include "../../common/json.h"
 
@@ -65,10 +67,36 @@ static void fuzz_input(const char *text, size_t len)
     hook_input_free(&input);
 }
 
+static void fuzz_status(const char *text, size_t len)
+{
+    struct status status;
+    struct buf line = {0};
+    enum json_fault fault;
+    status_parse(text, len, &status);
+    status_line_agent(
+        &line, &(struct status_view){.status = &status, .machine = "m", .listens = true, .now_ms = 1});
+    struct json_object *host = json_parse(text, len, &fault);
+    status_line_session(&line, host);
+    assert(fence_is_plain(line.data, line.len));
+    json_object_put(host);
+    buf_free(&line);
+}
+
+static void fuzz_head(const char *text, size_t len)
+{
+    struct buf branch = {0};
+    bool found = git_head_branch(text, len, &branch);
+    assert(found == (branch.len > 0));
+    assert(branch.len <= GIT_BRANCH_MAX);
+    assert(branch.len == 0 || fence_is_plain(branch.data, branch.len));
+    buf_free(&branch);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static void (*const parts[])(const char *text, size_t len) = {fuzz_look, fuzz_told, fuzz_input};
+    static void (*const parts[])(const char *text, size_t len) = {
+        fuzz_look, fuzz_told, fuzz_input, fuzz_status, fuzz_head};
     if (size > 0)
-        parts[data[0] % 3]((const char *)data + 1, size - 1);
+        parts[data[0] % LENGTH_OF(parts)]((const char *)data + 1, size - 1);
     return 0;
 }
