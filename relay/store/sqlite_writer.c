@@ -170,7 +170,7 @@ static void watch(struct writer *writer)
     int64_t version = 0;
     if (!db_number_args(&writer->db, STATEMENT_DATA_VERSION, &version, NULL, 0))
         return;
-    if (writer->data_version != 0 && version != writer->data_version)
+    if (version != writer->data_version)
         keeper_tell_changed(writer->keeper);
     writer->data_version = version;
 }
@@ -275,6 +275,7 @@ struct writer *writer_start(const char *path, struct keeper *keeper, struct buf 
     pthread_condattr_destroy(&attributes);
     const bool ready = db_exec(&writer->db, "pragma synchronous = full; pragma cache_size = -16000;"
                                             "pragma journal_size_limit = 67108864") &&
+                       db_number_args(&writer->db, STATEMENT_DATA_VERSION, &writer->data_version, NULL, 0) &&
                        pthread_create(&writer->thread, NULL, writer_run, writer) == 0;
     if (ready)
         return writer;
