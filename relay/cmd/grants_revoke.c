@@ -51,7 +51,8 @@ static int revoke(struct store *store, const struct command_line *line, const st
         choice.id_prefix = id;
     }
     int64_t count = 0;
-    return report(store_grant_end(store, &choice, &count), count);
+    const enum store_status status = store_grant_end(store, &choice, &count);
+    return report(status, count);
 }
 
 static int run(const struct command_line *line)
