@@ -66,6 +66,7 @@ test  command:curl         curl                 curl                curl        
 test  command:shellcheck   shellcheck           ShellCheck          shellcheck        shellcheck
 test  command:ip           iproute2             iproute             iproute2          iproute2
 test  command:npm          npm                  nodejs-npm          npm               npm
+test  command:chromium     chromium             chromium            chromium          chromium
 test  command:nginx        nginx-light          nginx               nginx             nginx
 test  command:valgrind     valgrind             valgrind            valgrind          valgrind
 test  command:strace       strace               strace              strace            strace

@@ -17,6 +17,14 @@ const relayProgram = path.join(build, "patchcord-relay");
 const checks = [];
 const endings = [];
 
+// The lines of a document's shell examples that begin with that program, as they are typed.
+export function examples(document, command) {
+    const blocks = [...readFileSync(document, "utf8").matchAll(/^```sh\n([^]*?)^```$/gm)].map(([, text]) => text);
+    const lines = blocks.join("").replaceAll(/\\\n/g, "").split("\n").filter((line) => line.startsWith(`${command} `));
+    expect(lines.length, `${document} has no example of ${command}`);
+    return lines;
+}
+
 // Adds a check; they run in the order in which they were added, when run() is called.
 export function check(name, body) {
     checks.push({ name, body });
