@@ -184,10 +184,15 @@ torture: all $(TORTURE) ## kills, stops and cuts off relay and bridges under tra
 	@TORTURE_SECONDS=$$(($(MINUTES) * 60)) PATCHCORD_BUILD=$(BUILD) $(TORTURE)
 # The soak takes half an hour, and has a target of its own.
 RESULTS := tests/bench/results
-bench: all $(BENCHES) $(BUILD)/tests/bench/report ## measures, into tests/bench/results; PLOT=1 draws the curves into docs/performance
+$(BUILD)/.bench-deps: install.sh
+	@./install.sh --deps bench
+	@touch $@
+bench: all $(BUILD)/.test-deps $(BUILD)/.bench-deps $(BENCHES) $(BUILD)/tests/bench/report ## measures, into tests/bench/results; PLOT=1 draws the curves into docs/performance
 	@mkdir -p $(RESULTS) $(if $(PLOT),docs/performance)
 	@for bench in $(filter-out %/bench_soak,$(BENCHES)); do \
 		BENCH_RESULTS=$(RESULTS) PATCHCORD_BUILD=$(BUILD) $$bench || exit 1; done
+	@tests/bench/peers/setup.sh $(BUILD)/peers
+	@BENCH_RESULTS=$(RESULTS) PATCHCORD_BUILD=$(BUILD) $(BUILD)/peers/node tests/bench/peers/peers.mjs
 	@$(BUILD)/tests/bench/report $(RESULTS) $(if $(PLOT),docs/performance)
 soak: all $(BUILD)/tests/bench/bench_soak ## half of the maximum rate for SOAK_MINUTES (30)
 	@BENCH_RESULTS=$(RESULTS) PATCHCORD_BUILD=$(BUILD) $(BUILD)/tests/bench/bench_soak

@@ -11,7 +11,7 @@ dry_run=
 usage() {
     cat <<'TEXT'
 usage: ./install.sh [--prefix DIR] [--dry-run]
-       ./install.sh --deps [build|test|static] [--dry-run]
+       ./install.sh --deps [build|test|static|bench] [--dry-run]
 
 Without --deps: builds both programs (installing first what the build needs) and puts patchcord and patchcord-relay into
 DIR/bin.
@@ -19,6 +19,7 @@ DIR/bin.
   --prefix DIR   where to install (default: ~/.local)
   --deps build   only installs what building and the demo need (compiler, libraries)
   --deps test    only installs what the tests need beyond that (clang, npm, nginx, ...)
+  --deps bench   only installs what `make bench` compares with and draws by
   --deps static  only installs what `make static` needs beyond it
   --dry-run      only shows the commands that would be run
   --help         this text
@@ -76,6 +77,8 @@ test  python:swift.account.server swift-account -                   -           
 test  python:swift.obj.server swift-object      -                   -                 -
 static command:dpkg-source dpkg-dev             -                   -                 -
 static library:libssl      libssl-dev           -                   -                 -
+bench command:pip3         python3-pip          python3-pip         py3-pip           python-pip
+bench command:gnuplot      gnuplot-nox          gnuplot             gnuplot           gnuplot
 TABLE
 }
 
@@ -162,7 +165,7 @@ while [ $# -gt 0 ]; do
     --prefix=*) prefix=${1#*=} ;;
     --deps)
         deps=build
-        case ${2:-} in build | test | static) deps=$2 && shift ;; esac
+        case ${2:-} in build | test | static | bench) deps=$2 && shift ;; esac
         ;;
     --dry-run) dry_run=yes ;;
     --help | -h)

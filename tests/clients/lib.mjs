@@ -43,6 +43,11 @@ export function atEnd(ending) {
     endings.push(ending);
 }
 
+// Undoes what was begun, the last first.
+export async function finish() {
+    for (const ending of endings.splice(0).reverse()) await ending();
+}
+
 export async function run() {
     let failures = 0;
     for (const { name, body } of checks) {
@@ -55,7 +60,7 @@ export async function run() {
             console.log(`FAILED ${name}: ${error.stack ?? error}`);
         }
     }
-    for (const ending of endings.reverse()) await ending();
+    await finish();
     const percent = Math.floor(((checks.length - failures) * 100) / checks.length);
     console.log(`${percent}%: Checks: ${checks.length}, Failures: ${failures}, Errors: 0`);
     process.exit(failures ? 1 : 0);

@@ -1,14 +1,15 @@
 #!/bin/sh
-# tests/clients/setup.sh DIR: installs the programs of package.json, and a Node that they accept, into DIR: once, and again
-# when package.json changes.
+# tests/clients/setup.sh DIR [PACKAGE]: installs the programs of package.json (or of that file), and a Node that they accept,
+# into DIR: once, and again when the file changes.
 set -eu
 
 node_version=24.21.0
 here=$(cd "$(dirname "$0")" && pwd)
+package=$(realpath "${2:-$here/package.json}")
 mkdir -p "$1"
 cd "$1"
 
-wanted="node $node_version $(cksum <"$here/package.json")"
+wanted="node $node_version $(cksum <"$package")"
 [ "$(cat installed 2>/dev/null)" != "$wanted" ] || exit 0
 
 case $(uname -m) in
@@ -21,8 +22,8 @@ aarch64) cpu=arm64 ;;
 esac
 node=node-linux-$cpu
 
-echo "  installing the programs of tests/clients/package.json into $1" >&2
-cp "$here/package.json" .
+echo "  installing the programs of $package into $1" >&2
+cp "$package" .
 # Whether npm runs the packages' own install scripts depends on its version: none here, and below the one that is needed.
 attempt=1
 until npm install --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel=error "$node@$node_version" >npm.log 2>&1; do
@@ -34,5 +35,5 @@ until npm install --no-package-lock --no-audit --no-fund --ignore-scripts --logl
 done
 ln -sf "node_modules/$node/bin/node" node
 PATH=$PWD:$PATH
-node node_modules/@anthropic-ai/claude-code/install.cjs
+[ ! -d node_modules/@anthropic-ai/claude-code ] || node node_modules/@anthropic-ai/claude-code/install.cjs
 echo "$wanted" >installed
