@@ -33,7 +33,8 @@ const struct setting config_settings[] = {
     {.name = "PATCHCORD_CA_FILE",
         .kind = SETTING_TEXT,
         .offset = offsetof(struct environment, ca_file),
-        .help = "a file of certificate authorities that are trusted beside the system's"},
+        .help =
+            "certificate authorities to trust beside the system's: a file, or a server's pin, sha256//..."},
     {.name = "PATCHCORD_OUTBOX_MAX_ENTRIES",
         .kind = SETTING_INTEGER,
         .offset = offsetof(struct environment, outbox_max_entries),
@@ -154,6 +155,7 @@ static void adopt(struct config *out, const struct credential *entry, const char
     out->token = xstrdup(entry->token);
     out->agent = xstrdup(entry->agent);
     out->client = xstrdup_or_null(entry->client);
+    out->ca_file = xstrdup_or_null(entry->ca);
     for (char *const *folder = entry->allow_paths; folder && *folder; folder++)
         allow(out, xstrdup(*folder));
 }
@@ -215,7 +217,7 @@ static bool load_from_environment(
 
 static bool check_ca_file(const char *path, struct buf *why)
 {
-    if (!path || access(path, R_OK) == 0)
+    if (!path || credentials_is_pin(path) || access(path, R_OK) == 0)
         return true;
     buf_printf(why, "PATCHCORD_CA_FILE: %s: %s", path, strerror(errno));
     return false;
@@ -256,7 +258,10 @@ bool config_load(const struct config_options *options, struct config *out, struc
     if (ok)
         ok = url_allowed(out->url, options->insecure_http, why) && read_folders(options, out, why);
     if (ok) {
-        out->ca_file = xstrdup_or_null(env.ca_file);
+        if (env.ca_file) {
+            free(out->ca_file);
+            out->ca_file = xstrdup(env.ca_file);
+        }
         out->outbox_max_entries = env.outbox_max_entries;
         out->outbox_max_bytes = env.outbox_max_bytes;
         if (options->client) {

@@ -25,7 +25,7 @@ struct config {
     char *token;   /* secret */
     char *agent;   /* "agent@namespace"; NULL where the token came from the environment */
     char *client;  /* --client, or the stored entry's client; NULL: neither says */
-    char *ca_file; /* a CA file beside the system's; NULL: none */
+    char *ca_file; /* trusted beside the system's authorities: a CA file or a pin (transfer.h); NULL: none */
     char *folder;  /* the project's: the current folder, without links; "" where it is gone */
     /* Further folders whose files the agent may send and save: the person's word alone, from the command line
      * and the credentials file; NULL-ended. */

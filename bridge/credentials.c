@@ -36,6 +36,7 @@ static void credential_free(struct credential *entry)
     secret_free(entry->token);
     free(entry->folder);
     free(entry->client);
+    free(entry->ca);
     for (char **path = entry->allow_paths; path && *path; path++)
         free(*path);
     free(entry->allow_paths);
@@ -102,6 +103,23 @@ static bool read_optional(struct json_object *from, const char *key, char **out)
     return found != JSON_FIELD_WRONG;
 }
 
+bool credentials_is_pin(const char *text)
+{
+    enum { BASE64_LEN = 44 };
+    static const char prefix[] = "sha256//";
+    if (strncmp(text, prefix, sizeof prefix - 1) != 0)
+        return false;
+    text += sizeof prefix - 1;
+    return strlen(text) == BASE64_LEN && text[BASE64_LEN - 1] == '=' &&
+           strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/") == BASE64_LEN - 1;
+}
+
+static bool read_ca(struct json_object *from, struct credential *entry)
+{
+    return read_optional(from, "ca", &entry->ca) &&
+           (!entry->ca || entry->ca[0] == '/' || credentials_is_pin(entry->ca));
+}
+
 static bool read_allow_paths(struct json_object *from, struct credential *entry)
 {
     struct json_object *list;
@@ -134,6 +152,8 @@ static const char *read_entry(struct json_object *from, struct credential *entry
         return "\"folder\" has to be an absolute path";
     if (!read_optional(from, "client", &entry->client))
         return "\"client\" has to be a text";
+    if (!read_ca(from, entry))
+        return "\"ca\" has to be an absolute path or a pin (sha256//...)";
     if (!read_allow_paths(from, entry))
         return "\"allow_paths\" has to be an array of at most 32 absolute paths";
     return NULL;

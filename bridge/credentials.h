@@ -5,8 +5,10 @@
  *        "folder": "/home/ada/shop", "client": "claude_code"}]}
  *
  * folder (a real path) and client may be missing: such an entry is chosen by --as alone, or by any client of
- * its folder. "allow_paths" may list absolute paths of further folders whose files the agent may send and
- * save. A token is bound to the origin of its url. The file must be ours and 0600. */
+ * its folder. "ca" may name what is trusted beside the system's certificate authorities, as PATCHCORD_CA_FILE
+ * does: a file's absolute path, or a pin. "allow_paths" may list absolute paths of further folders whose
+ * files the agent may send and save. A token is bound to the origin of its url. The file must be ours and
+ * 0600. */
 #ifndef BRIDGE_CREDENTIALS_H
 #define BRIDGE_CREDENTIALS_H
 
@@ -26,6 +28,7 @@ struct credential {
     char *token;              /* secret */
     char *folder;             /* NULL: none */
     char *client;             /* NULL: none */
+    char *ca;                 /* NULL: none */
     char **allow_paths;       /* NULL-ended; NULL: none */
 };
 
@@ -44,6 +47,8 @@ MUST_CHECK bool credentials_load(const char *path, struct credentials *out, stru
 MUST_CHECK bool credentials_read(const char *path, struct buf *text, struct buf *why);
 /* Parses the file's text. Pure. False: why has the rule that was broken, without the file's name. */
 MUST_CHECK bool credentials_parse(const char *text, size_t len, struct credentials *out, struct buf *why);
+/* "sha256//" and the base64 of a SHA-256: a server's key, as curl and `patchcord-relay tls-init` write it. */
+bool credentials_is_pin(const char *text);
 /* Frees, wiping the tokens; *c is empty afterwards. */
 void credentials_free(struct credentials *c);
 
@@ -71,5 +76,8 @@ MUST_CHECK bool credentials_put(const char *path, const struct credential *entry
  * one line, nothing was changed. */
 MUST_CHECK bool credentials_remove(
     const char *path, const char *folder, const char *client, size_t *count, struct buf *why);
+/* Takes out what else is stored for the entry's folder and client, so that both mean this entry. False: why
+ * has one line, nothing was changed. */
+MUST_CHECK bool credentials_remove_others(const char *path, const struct credential *entry, struct buf *why);
 
 #endif

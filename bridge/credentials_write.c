@@ -242,6 +242,10 @@ static void fill(struct json_object *stored, const struct credential *entry)
         json_add_text(stored, "folder", entry->folder);
     if (entry->client)
         json_add_text(stored, "client", entry->client);
+    /* The relay may have got another certificate. */
+    json_object_object_del(stored, "ca");
+    if (entry->ca)
+        json_add_text(stored, "ca", entry->ca);
     if (!entry->allow_paths)
         return;
     struct json_object *paths = json_new_array();
@@ -266,8 +270,25 @@ bool credentials_put(const char *path, const struct credential *entry, struct bu
     return ok;
 }
 
-bool credentials_remove(
-    const char *path, const char *folder, const char *client, size_t *count, struct buf *why)
+/* Takes out the entries of that folder and client (NULL: of every one) that stand for another identity than
+ * but (NULL: all). */
+static size_t remove_entries(
+    struct json_object *entries, const char *folder, const char *client, const struct credential *but)
+{
+    size_t removed = 0;
+    for (size_t i = json_object_array_length(entries); i > 0; i--) {
+        struct json_object *stored = json_object_array_get_idx(entries, i - 1);
+        bool meant = same_text(stored, "folder", folder) && (!client || same_text(stored, "client", client));
+        if (!meant || (but && same_agent(stored, but->agent) && same_origin(stored, but->url)))
+            continue;
+        json_object_array_del_idx(entries, i - 1, 1);
+        removed++;
+    }
+    return removed;
+}
+
+static bool remove_from(const char *path, const char *folder, const char *client,
+    const struct credential *but, size_t *count, struct buf *why)
 {
     struct change change;
     *count = 0;
@@ -275,17 +296,22 @@ bool credentials_remove(
         return true; /* nothing to lock, and no folder to make */
     if (!change_begin(&change, path, why))
         return false;
-    size_t removed = 0;
-    for (size_t i = json_object_array_length(change.entries); i > 0; i--) {
-        struct json_object *stored = json_object_array_get_idx(change.entries, i - 1);
-        if (!same_text(stored, "folder", folder) || (client && !same_text(stored, "client", client)))
-            continue;
-        json_object_array_del_idx(change.entries, i - 1, 1);
-        removed++;
-    }
+    size_t removed = remove_entries(change.entries, folder, client, but);
     bool ok = removed == 0 || change_commit(&change, why);
     change_end(&change);
     if (ok)
         *count = removed;
     return ok;
+}
+
+bool credentials_remove(
+    const char *path, const char *folder, const char *client, size_t *count, struct buf *why)
+{
+    return remove_from(path, folder, client, NULL, count, why);
+}
+
+bool credentials_remove_others(const char *path, const struct credential *entry, struct buf *why)
+{
+    size_t count;
+    return remove_from(path, entry->folder, entry->client ? entry->client : "", entry, &count, why);
 }

@@ -7,6 +7,8 @@
 #include "mcp_command.h"
 
 static const struct command *const commands[] = {
+    &command_agent,
+    &command_init,
     &command_mcp,
     &command_inbox,
     &command_send,

@@ -117,6 +117,15 @@ static bool is_project(int root)
     return !holds_home(&folder, getenv("HOME")) && !holds_home(&folder, user ? user->pw_dir : NULL);
 }
 
+bool project_is_folder(const char *path)
+{
+    int root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool fits = root >= 0 && is_project(root);
+    if (root >= 0)
+        close(root);
+    return fits;
+}
+
 #define HOW_TO_ALLOW "; the person can allow a folder with patchcord mcp --allow-path FOLDER"
 
 static int open_project(const struct project_files *files, struct buf *why)

@@ -21,6 +21,9 @@ struct project_files {
     enum beneath_way way;
 };
 
+/* Whether a folder can be a project's: not the root, and no person's home or above it. */
+bool project_is_folder(const char *path);
+
 /* Brings a relative path into its one form: without empty and "." parts. Pure. False: why says which rule it
  * breaks. */
 MUST_CHECK bool project_path_read(const char *path, struct buf *out, struct buf *why);

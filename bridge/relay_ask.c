@@ -81,23 +81,25 @@ static void on_answer(void *arg, const struct transfer_result *result)
     answer->json = NULL;
 }
 
-void relay_ask(struct relay_asker *asker, const char *path, const char *content_type, struct buf *body,
+static void exchange(struct relay_asker *asker, const char *path, const char *content_type, struct buf *body,
     struct relay_answer *answer)
 {
     struct asking asking = {.answer = answer};
     char *url = xasprintf("%s%s", asker->config->url, path);
-    char *type = xasprintf("Content-Type: %s", content_type);
+    char *type = xasprintf("Content-Type: %s", content_type ? content_type : "");
     char *machine = xasprintf("X-Patchcord-Machine: %s", asker->machine.name);
     char *platform = xasprintf("X-Patchcord-Platform: %s", asker->machine.platform);
-    const char *const headers[] = {type, "Accept: application/json", machine, platform, NULL};
+    const char *const headers[] = {"Accept: application/json", machine, platform, body ? type : NULL, NULL};
     *answer = (struct relay_answer){.retry_after_s = -1};
-    struct transfer *transfer = transfer_start(asker->transfers, &(struct transfer_request){.url = url,
-                                                                     .ca_file = asker->config->ca_file,
-                                                                     .headers = headers,
-                                                                     .body = body,
-                                                                     .timeout_ms = ASK_TIMEOUT_MS,
-                                                                     .done = on_answer,
-                                                                     .arg = &asking});
+    struct transfer *transfer =
+        transfer_start(asker->transfers, &(struct transfer_request){.url = url,
+                                             .token = body ? NULL : asker->config->token,
+                                             .ca_file = asker->config->ca_file,
+                                             .headers = headers,
+                                             .body = body,
+                                             .timeout_ms = ASK_TIMEOUT_MS,
+                                             .done = on_answer,
+                                             .arg = &asking});
     while (!asking.done && !stopped(asker)) {
         transfers_poll(asker->transfers, NULL, 0, STOP_CHECK_MS);
         transfers_step(asker->transfers);
@@ -110,6 +112,17 @@ void relay_ask(struct relay_asker *asker, const char *path, const char *content_
     free(machine);
     free(type);
     free(url);
+}
+
+void relay_ask(struct relay_asker *asker, const char *path, const char *content_type, struct buf *body,
+    struct relay_answer *answer)
+{
+    exchange(asker, path, content_type, body, answer);
+}
+
+void relay_ask_get(struct relay_asker *asker, const char *path, struct relay_answer *answer)
+{
+    exchange(asker, path, NULL, NULL, answer);
 }
 
 /* ---- what went wrong ---- */

@@ -1,4 +1,5 @@
-/* relay_ask.h: one request to a relay by somebody whom it does not know yet: to be let in. Blocking. */
+/* relay_ask.h: one request to a relay by somebody whom it does not know yet: to be let in, or to see whether
+ * a token is good. Blocking. */
 #ifndef BRIDGE_RELAY_ASK_H
 #define BRIDGE_RELAY_ASK_H
 
@@ -31,6 +32,8 @@ void relay_answer_free(struct relay_answer *answer);
  * is told about this machine. The caller frees *answer. */
 void relay_ask(struct relay_asker *asker, const char *path, const char *content_type, struct buf *body,
     struct relay_answer *answer);
+/* GET of a path with config's token. */
+void relay_ask_get(struct relay_asker *asker, const char *path, struct relay_answer *answer);
 /* Waits that long. False: stopped. */
 MUST_CHECK bool relay_asker_pause(const struct relay_asker *asker, int64_t ms);
 

@@ -45,8 +45,10 @@ enum { TRANSFER_RETRY_AFTER_MAX_S = 6 * 3600 };
 /* Everything is borrowed for the call alone, but for body. */
 struct transfer_request {
     const char *url;
-    const char *token;          /* for Authorization: Bearer; NULL: none */
-    const char *ca_file;        /* NULL: none */
+    const char *token; /* for Authorization: Bearer; NULL: none */
+    /* Trusted beside the system's authorities: a file of such, or "sha256//…", the key that the server has to
+     * have, whoever signed its certificate. NULL: none. */
+    const char *ca_file;
     const char *const *headers; /* "Name: value", NULL-ended */
     struct buf *body;           /* POST; its bytes are taken over, *body is empty afterwards. NULL: GET */
     int64_t timeout_ms;         /* whole exchange; for a stream: the longest silence */

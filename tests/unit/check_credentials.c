@@ -71,6 +71,8 @@ static const struct {
     {FILE_OF(ENTRY("a@n", HERE, AT("relative"))), "entry 1: \"folder\""},
     {FILE_OF(ENTRY("a@n", HERE, ",\"folder\":1")), "entry 1: \"folder\""},
     {FILE_OF(ENTRY("a@n", HERE, ",\"client\":1")), "entry 1: \"client\""},
+    {FILE_OF(ENTRY("a@n", HERE, ",\"ca\":\"relative\"")), "entry 1: \"ca\""},
+    {FILE_OF(ENTRY("a@n", HERE, ",\"ca\":\"sha256//short=\"")), "entry 1: \"ca\""},
     {FILE_OF(ENTRY("a@n", HERE, ",\"allow_paths\":\"/a\"")), "entry 1: \"allow_paths\""},
     {FILE_OF(ENTRY("a@n", HERE, ",\"allow_paths\":[1]")), "entry 1: \"allow_paths\""},
     {FILE_OF(ENTRY("a@n", HERE, ",\"allow_paths\":[\"/a\",\"b\"]")), "entry 1: \"allow_paths\""},
@@ -450,6 +452,21 @@ START_TEST(a_folders_entries_are_removed)
 }
 END_TEST
 
+START_TEST(what_else_a_folder_has_is_removed)
+{
+    const struct credential entry = entry_of("codex@shop", "/home/ada/shop", "codex"),
+                            other = entry_of("new@shop", "/home/ada/shop", "codex");
+    struct buf why = {0};
+    write_file(stored, 0600);
+    put(&other);
+    ck_assert_msg(credentials_remove_others(path, &entry, &why), "%s", buf_text(&why));
+    struct credentials c = load();
+    ck_assert_uint_eq(c.count, 8);
+    ck_assert_str_eq(c.entries[1].agent, "codex@shop");
+    credentials_free(&c);
+}
+END_TEST
+
 START_TEST(a_file_that_is_not_trusted_is_not_changed)
 {
     const struct credential entry = entry_of("a@n", "/p", NULL);
@@ -654,6 +671,7 @@ int main(void)
     tcase_add_test(changes, an_entry_is_put_where_nothing_is);
     tcase_add_test(changes, an_entry_replaces_its_like_alone);
     tcase_add_test(changes, a_folders_entries_are_removed);
+    tcase_add_test(changes, what_else_a_folder_has_is_removed);
     tcase_add_test(changes, a_file_that_is_not_trusted_is_not_changed);
     tcase_add_test(changes, a_link_is_not_written_through);
     tcase_add_test(changes, what_a_kill_left_long_ago_is_removed);

@@ -1,0 +1,134 @@
+#include "older_entry.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../common/alloc.h"
+#include "../common/secret.h"
+
+#define BEARER "Bearer "
+
+/* ---- its parts ---- */
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t len = strlen(text), end_len = strlen(end);
+    return len >= end_len && strcmp(text + len - end_len, end) == 0;
+}
+
+/* The relay's URL in that of its endpoint. */
+static char *relay_of(const char *url)
+{
+    static const char *const endpoints[] = {"/mcp/bearer", "/mcp"};
+    size_t len = strlen(url);
+    while (len > 0 && url[len - 1] == '/')
+        len--;
+    char *relay = xmemdup_text(url, len);
+    for (size_t i = 0; i < LENGTH_OF(endpoints); i++) {
+        if (ends_with(relay, endpoints[i])) {
+            relay[len - strlen(endpoints[i])] = '\0';
+            break;
+        }
+    }
+    return relay;
+}
+
+static const char *member_of(struct json_object *entry, const char *holder_name, const char *name)
+{
+    struct json_object *holder;
+    if (json_get_object(entry, holder_name, &holder) != JSON_FIELD_FOUND)
+        return NULL;
+    json_object_object_foreach(holder, key, value)
+    {
+        if (strcasecmp(key, name) == 0 && json_object_is_type(value, json_type_string))
+            return json_object_get_string(value);
+    }
+    return NULL;
+}
+
+static const char *url_in(struct json_object *entry)
+{
+    static const char *const names[] = {"url", "httpUrl", "serverUrl"};
+    for (size_t i = 0; i < LENGTH_OF(names); i++) {
+        const char *url = json_text_or(entry, names[i], "");
+        if (*url)
+            return url;
+    }
+    return member_of(entry, "env", "PATCHCORD_URL");
+}
+
+static const char *token_in(struct json_object *entry)
+{
+    static const char *const holders[] = {"headers", "http_headers"};
+    for (size_t i = 0; i < LENGTH_OF(holders); i++) {
+        const char *header = member_of(entry, holders[i], "Authorization");
+        if (header && strncasecmp(header, BEARER, sizeof BEARER - 1) == 0)
+            return header + sizeof BEARER - 1;
+    }
+    return member_of(entry, "env", "PATCHCORD_TOKEN");
+}
+
+bool older_entry_read(struct json_object *entry, struct older_entry *out)
+{
+    *out = (struct older_entry){0};
+    const char *url = url_in(entry), *token = token_in(entry);
+    if (!url || !token || !*token || strpbrk(token, "${} \t"))
+        return false;
+    out->url = relay_of(url);
+    out->token = xstrdup(token);
+    return true;
+}
+
+void older_entry_free(struct older_entry *older)
+{
+    free(older->url);
+    secret_free(older->token);
+    *older = (struct older_entry){0};
+}
+
+bool older_entry_is_other(struct json_object *entry)
+{
+    const char *command = json_text_or(entry, "command", "");
+    const char *slash = strrchr(command, '/');
+    bool ours = strcmp(slash ? slash + 1 : command, "patchcord") == 0;
+    return entry && (token_in(entry) || (!ours && (url_in(entry) || *command)));
+}
+
+/* ---- git ---- */
+
+static bool spawn_quietly(char *const *argv, pid_t *child)
+{
+    posix_spawn_file_actions_t quiet;
+    if (posix_spawn_file_actions_init(&quiet) != 0)
+        return false;
+    bool ok = posix_spawn_file_actions_addopen(&quiet, STDIN_FILENO, "/dev/null", O_RDONLY, 0) == 0 &&
+              posix_spawn_file_actions_addopen(&quiet, STDOUT_FILENO, "/dev/null", O_WRONLY, 0) == 0 &&
+              posix_spawn_file_actions_addopen(&quiet, STDERR_FILENO, "/dev/null", O_WRONLY, 0) == 0 &&
+              posix_spawnp(child, argv[0], &quiet, NULL, argv, environ) == 0;
+    posix_spawn_file_actions_destroy(&quiet);
+    return ok;
+}
+
+bool git_keeps(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder = xmemdup_text(path, slash ? (size_t)(slash - path) : 0);
+    char *argv[] = {(char[]){"git"}, (char[]){"-c"}, (char[]){"core.fsmonitor=false"}, (char[]){"-C"},
+        folder[0] ? folder : (char[]){"/"}, (char[]){"ls-files"}, (char[]){"--error-unmatch"}, (char[]){"--"},
+        xstrdup(slash ? slash + 1 : path), NULL};
+    pid_t child;
+    int status = -1;
+    if (spawn_quietly(argv, &child)) {
+        while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+            ;
+    }
+    free(argv[8]);
+    free(folder);
+    return status == 0;
+}
