@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "../common/alloc.h"
 #include "json_edit.h"
@@ -112,9 +113,22 @@ static bool is_left_over(const struct buf *text)
            (letters == 2 && memchr(text->data, '{', text->len) && memchr(text->data, '}', text->len));
 }
 
+/* With the file goes the program's folder in the project (".claude"), where nothing else is in it. */
+static bool remove_file(struct edited_file *file, struct buf *why)
+{
+    if (!edited_file_remove(file, why))
+        return false;
+    char *folder = xmemdup_text(file->target, (size_t)(strrchr(file->target, '/') - file->target));
+    const char *name = strrchr(folder, '/');
+    if (name && name[1] == '.')
+        rmdir(folder); /* ENOTEMPTY is as good */
+    free(folder);
+    return true;
+}
+
 static bool commit_one(struct edited_file *file, mode_t mode, struct buf *why)
 {
-    return file->exists && is_left_over(&file->text) ? edited_file_remove(file, why)
+    return file->exists && is_left_over(&file->text) ? remove_file(file, why)
                                                      : edited_file_commit(file, mode, why);
 }
 

@@ -53,9 +53,8 @@ const struct setting config_settings[] = {
 };
 
 #define HOW_TO_SET_UP                                                                                        \
-    "set PATCHCORD_URL and PATCHCORD_TOKEN (the relay's operator makes a token with `patchcord-relay token " \
-    "add "                                                                                                   \
-    "AGENT@NAMESPACE`)"
+    "run `patchcord agent --server URL --token -` in this folder (the relay's operator makes a token with "  \
+    "`patchcord-relay token add AGENT@NAMESPACE`)"
 
 /* What was given is not repeated: it may have a password in it. */
 #define NOT_A_URL "it has to be an http(s) URL without a user's name: https://relay.example.com"

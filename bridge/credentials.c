@@ -409,14 +409,14 @@ static const struct credential *choose_by_folder(
         buf_printf(why, "no identity is stored for %s", query->folder);
         if (query->origin)
             buf_printf(why, " at %s", query->origin);
-        buf_puts(why, "; ");
+        buf_puts(why, ": run `patchcord agent --server URL --token -` there");
         size_t before = why->len;
-        buf_puts(why, "choose one with --as: ");
+        buf_puts(why, ", or choose one with --as: ");
         size_t after = why->len;
         list_choices(c, query, NULL, why);
         if (why->len == after) {
             why->len = before;
-            buf_puts(why, "none are stored at all");
+            why->data[before] = '\0';
         }
     }
     free(folder);

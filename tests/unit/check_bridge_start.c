@@ -208,7 +208,7 @@ END_TEST
 
 START_TEST(nothing_set_up_says_what_to_do)
 {
-    expect_no_config(&none, "set PATCHCORD_URL and PATCHCORD_TOKEN");
+    expect_no_config(&none, "run `patchcord agent --server URL --token -` in this folder");
     unsetenv("HOME");
     expect_no_config(&none, "HOME is not set");
 }

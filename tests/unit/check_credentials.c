@@ -170,7 +170,8 @@ static const struct {
         "/home/ada/shop", "sole@lib", NULL},
     {"a parent's", NULL, "codex", NULL, "/home/ada/shop/src/deep", "/home/ada/shop", "codex@shop", NULL},
     {"not above the root", NULL, "codex", NULL, "/home/ada/shop/src", "/home/ada/shop/src", NULL,
-        "no identity is stored for /home/ada/shop/src; choose one with --as: front@shop"},
+        "no identity is stored for /home/ada/shop/src: run `patchcord agent --server URL --token -` there, or "
+        "choose one with --as: front@shop"},
     {"not a folder of a similar name", NULL, "codex", NULL, "/home/ada/shopping", "/home/ada/shopping", NULL,
         "no identity"},
     {"up to the file system's root", NULL, NULL, NULL, "/elsewhere", "/", NULL, "no identity"},

@@ -364,7 +364,7 @@ START_TEST(without_credentials_the_tools_are_listed)
         json_get_array(json_object_object_get(answer, "result"), "tools", &tools), JSON_FIELD_FOUND);
     ck_assert_uint_ge(json_object_array_length(tools), 6);
     json_object_put(answer);
-    expect(unset, "inbox", "{}", true, "set PATCHCORD_URL and PATCHCORD_TOKEN");
+    expect(unset, "inbox", "{}", true, "run `patchcord agent --server URL --token -` in this folder");
 }
 END_TEST
 
