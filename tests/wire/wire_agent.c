@@ -382,6 +382,28 @@ START_TEST(print_only_shows)
 }
 END_TEST
 
+/* The line that the operator sends somebody, as it stands. */
+START_TEST(an_invitation_becomes_a_token_once)
+{
+    char *data = xasprintf("PATCHCORD_DATA_DIR=%s", relay->data_dir);
+    struct program_result invited;
+    run_program((const char *const[]){"patchcord-relay", "invite", "--url", relay->url, "guest@shop", NULL},
+        (const char *const[]){data, NULL}, NULL, RUN_MS, &invited);
+    ck_assert_msg(invited.exit_code == 0, "%s", buf_text(&invited.err));
+    const char *line = strstr(buf_text(&invited.out), "patchcord agent ");
+    ck_assert_ptr_nonnull(line);
+    char *words = xmemdup_text(line, strcspn(line, "\n"));
+    ck_assert_msg(run_in(project, strchr(words, ' ') + 1, NULL, NULL) == 0, "%s", buf_text(&result.err));
+    says(&result.out, "guest@shop");
+    ck_assert_int_eq(run_in(project, "agents", NULL, NULL), 0);
+    ck_assert_int_eq(run_in(project, strchr(words, ' ') + 1, NULL, NULL), 4);
+    says(&result.err, "does not know this code");
+    free(words);
+    program_result_free(&invited);
+    free(data);
+}
+END_TEST
+
 /* ---- what stands in a project's file ---- */
 
 START_TEST(an_older_entrys_token_is_moved)
@@ -552,6 +574,7 @@ int main(void)
     tcase_add_loop_test(tests, misuse_is_explained, 0, (int)LENGTH_OF(misuses));
     tcase_add_test(tests, home_and_root_are_no_projects);
     tcase_add_test(tests, print_only_shows);
+    tcase_add_test(tests, an_invitation_becomes_a_token_once);
     tcase_add_test(tests, an_older_entrys_token_is_moved);
     tcase_add_test(tests, a_foreign_host_in_a_projects_file_gets_nothing);
     tcase_add_test(tests, a_teammate_is_told_the_command);
