@@ -124,11 +124,23 @@ static int compare_candidates(const void *left, const void *right)
     return strcmp(a->name, b->name);
 }
 
+/* A bare name is compared with an address's name alone. */
+static size_t distance_to_name(const char *wanted, const char *address)
+{
+    char name[NAME_SIZE];
+    const size_t len = strcspn(address, "@");
+    if (strchr(wanted, '@') || len >= sizeof name)
+        return ident_distance(wanted, address);
+    memcpy(name, address, len);
+    name[len] = '\0';
+    return ident_distance(wanted, name);
+}
+
 void ident_sort_nearest(const char *wanted, char **names, size_t count)
 {
     struct candidate *candidates = xcalloc(count, sizeof(*candidates));
     for (size_t i = 0; i < count; i++) {
-        candidates[i] = (struct candidate){ident_distance(wanted, names[i]), names[i]};
+        candidates[i] = (struct candidate){distance_to_name(wanted, names[i]), names[i]};
     }
     qsort(candidates, count, sizeof(*candidates), compare_candidates);
     for (size_t i = 0; i < count; i++) {

@@ -35,7 +35,9 @@ void ident_format(const char *namespace_id, const char *agent, char out[static A
 /* Optimal string alignment distance (insert, delete, replace, swap), for "did you mean". Bytes; each name is
  * cut at NAME_MAX_LEN. */
 size_t ident_distance(const char *a, const char *b);
-/* Sorts names by their distance to wanted, nearest first; equal ones by name. */
+/* Sorts names, or addresses (agent@namespace), by their distance to wanted, nearest first; equal ones by
+ * name.
+ */
 void ident_sort_nearest(const char *wanted, char **names, size_t count);
 
 #endif

@@ -73,7 +73,7 @@ static const char *read_ack(struct json_object *body, struct ack *out)
 static void apply(struct exchange *ex, const struct identity *who, const struct ack *ack)
 {
     const struct relay *relay = ex->app;
-    const struct store_caller caller = {.namespace_id = who->namespace_id, .agent = who->agent};
+    const struct store_caller caller = identity_caller(who);
     const char *lease = *ack->lease ? ack->lease : NULL;
     int64_t released = 0;
     if (store_ack(relay->store, &caller, lease, ack->id_list, ack->count,
@@ -82,7 +82,7 @@ static void apply(struct exchange *ex, const struct identity *who, const struct 
         return;
     }
     if (released > 0)
-        parking_notify(relay->parking, who->address);
+        parking_notify(relay->parking, who->parking_keys);
     struct json_object *body = json_new_object();
     json_add_int(body, "acked", (int64_t)ack->count);
     json_add_int(body, "released", released);

@@ -31,7 +31,7 @@ static bool begin(struct exchange *ex, struct channel_caller *out)
     if (!out->who)
         return false;
     client_read(ex, &out->client);
-    out->store = (struct store_caller){.namespace_id = out->who->namespace_id, .agent = out->who->agent};
+    out->store = identity_caller(out->who);
     if (presence_due(relay->auth, out->who, &out->client, &out->presence))
         out->store.presence = &out->presence;
     return true;
@@ -60,8 +60,7 @@ static void poll_settle(struct exchange *ex, enum settlement how)
 {
     const struct relay *relay = ex->app;
     struct polled *polled = ex->state;
-    const struct store_caller caller = {
-        .namespace_id = polled->who->namespace_id, .agent = polled->who->agent};
+    const struct store_caller caller = identity_caller(polled->who);
     const bool arrived = how == SETTLED_DELIVERED;
     const char **ids = xcalloc(polled->count + 1, sizeof *ids);
     for (size_t i = 0; i < polled->count; i++)
@@ -70,7 +69,7 @@ static void poll_settle(struct exchange *ex, enum settlement how)
     const enum store_status status = store_ack(relay->store, &caller, polled->lease, ids,
         arrived ? polled->count : 0, arrived ? RELEASE_NONE : RELEASE_LOST, &released);
     if (status == STORE_DONE && released > 0)
-        parking_notify(relay->parking, polled->who->address);
+        parking_notify(relay->parking, polled->who->parking_keys);
     free(ids);
     polled_free(polled);
     ex->state = NULL;
@@ -160,37 +159,40 @@ static bool read_content(struct exchange *ex, struct json_object *body, const ch
     return false;
 }
 
-static void answer_sent(struct exchange *ex, const struct store_sent *sent, const char *status)
+static void answer_sent(struct exchange *ex, const struct channel_caller *caller,
+    const struct store_sent *sent, const char *status)
 {
+    char name[ADDRESS_SIZE];
+    notify_agent(ex->app, sent->namespace_id, sent->to);
+    identity_name(caller->who, sent->namespace_id, sent->to, name);
     struct json_object *body = json_new_object();
     json_add_text(body, "id", sent->id);
     json_add_text(body, "status", status);
-    json_add_text(body, "to_agent", sent->to);
+    json_add_text(body, "to_agent", name);
     json_body_answer(ex, 200, body);
 }
 
-static const struct refusal_text {
-    int status;
-    const char *message;
-} refusals[] = {
-    [REFUSAL_NONE] = {500, "the store refused the message"},
-    [REFUSAL_UNKNOWN_RECIPIENT] = {404, "there is no such agent in your namespace"},
-    [REFUSAL_INBOX_GATE] = {500, "the store refused the message"},
-    [REFUSAL_QUEUE_FULL] = {429,
-        "the recipient has too many unread messages; try again when it has read some"},
-    [REFUSAL_ID_TAKEN] = {400, "the message id belongs to another message"},
-    [REFUSAL_ALREADY_OFFERED] = {500, "the store refused the message"},
-    [REFUSAL_EXISTS] = {500, "the store refused the message"},
-};
-
 static void answer_refused(struct exchange *ex, enum store_refusal refusal)
 {
-    refuse(ex, refusals[refusal].status, refusals[refusal].message);
+    static const struct {
+        int status;
+        const char *message;
+    } refusals[] = {
+        [REFUSAL_UNKNOWN_RECIPIENT] = {404, "there is no such agent in your namespace"},
+        [REFUSAL_QUEUE_FULL] = {429,
+            "the recipient has too many unread messages; try again when it has read some"},
+        [REFUSAL_ID_TAKEN] = {400, "the message id belongs to another message"},
+        [REFUSAL_AMBIGUOUS] = {400, "several of your namespaces have that agent; write agent@namespace"},
+    };
+    if (refusal < LENGTH_OF(refusals) && refusals[refusal].message)
+        refuse(ex, refusals[refusal].status, refusals[refusal].message);
+    else
+        refuse(ex, 500, "the store refused the message");
 }
 
-/* Reads to_agent into name; an address is fine where its namespace is the caller's. */
+/* Reads to_agent into name; an address is fine where its namespace is one of the caller's. */
 static bool read_recipient(
-    struct exchange *ex, struct json_object *body, const char *namespace_id, struct ident *out)
+    struct exchange *ex, struct json_object *body, const struct identity *who, struct ident *out)
 {
     const char *text = NULL;
     size_t len = 0;
@@ -199,7 +201,7 @@ static bool read_recipient(
         return false;
     }
     if (!ident_parse(text, out) || strcmp(out->agent, RELAY_AGENT) == 0 ||
-        (*out->namespace_id && strcmp(out->namespace_id, namespace_id) != 0)) {
+        (*out->namespace_id && !identity_is_in(who, out->namespace_id))) {
         answer_refused(ex, REFUSAL_UNKNOWN_RECIPIENT);
         return false;
     }
@@ -211,16 +213,16 @@ static void send_message(struct exchange *ex, const struct channel_caller *calle
     const struct relay *relay = ex->app;
     struct ident to;
     struct store_send send = {.recipients_count = 1, .ungated = true};
-    if (!read_recipient(ex, body, caller->who->namespace_id, &to) ||
+    if (!read_recipient(ex, body, caller->who, &to) ||
         !read_content(ex, body, &send.content, &send.content_len))
         return;
-    const struct store_recipient recipient = {.agent = to.agent};
+    const struct store_recipient recipient = {
+        .agent = to.agent, .namespace_id = *to.namespace_id ? to.namespace_id : NULL};
     send.recipients = &recipient;
     struct store_send_result result = {0};
     const enum store_status status = store_send(relay->store, &caller->store, &send, &result);
     if (status == STORE_DONE) {
-        notify_agent(relay, caller->who->namespace_id, to.agent);
-        answer_sent(ex, &result.sent[0], "sent");
+        answer_sent(ex, caller, &result.sent[0], "sent");
     } else if (status == STORE_REFUSED) {
         answer_refused(ex, result.refusal);
     } else {
@@ -267,8 +269,7 @@ static void reply_to_message(
     struct store_reply_result result = {0};
     const enum store_status status = store_reply(relay->store, &caller->store, &reply, &result);
     if (status == STORE_DONE) {
-        notify_agent(relay, caller->who->namespace_id, result.sent.to);
-        answer_sent(ex, &result.sent, "replied");
+        answer_sent(ex, caller, &result.sent, "replied");
     } else if (status == STORE_ABSENT) {
         answer_absent(ex, caller, message_id);
     } else if (status == STORE_REFUSED) {

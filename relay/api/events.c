@@ -32,16 +32,11 @@ static void stream_settle(struct exchange *ex, enum settlement how)
     ex->state = NULL;
 }
 
-static struct store_caller caller_of(const struct identity *who)
-{
-    return (struct store_caller){.namespace_id = who->namespace_id, .agent = who->agent};
-}
-
 /* Where the client left off, but never past what exists (a restored store counts from an earlier number). */
 static bool find_start(const struct exchange *ex, const struct identity *who, int64_t *seq)
 {
     const struct relay *relay = ex->app;
-    const struct store_caller caller = caller_of(who);
+    const struct store_caller caller = identity_caller(who);
     struct store_messages none = {0};
     int64_t newest = 0;
     const enum store_status status = store_events(relay->store, &caller, INT64_MAX, 1, &none, &newest);
@@ -57,11 +52,13 @@ static bool find_start(const struct exchange *ex, const struct identity *who, in
     return status == STORE_DONE;
 }
 
-static void write_event(const struct store_message *m, struct buf *out)
+static void write_event(const struct identity *who, const struct store_message *m, struct buf *out)
 {
+    char from[ADDRESS_SIZE];
+    identity_name(who, m->namespace_id, m->from, from);
     struct json_object *data = json_new_object();
     json_add_text(data, "message_id", m->id);
-    json_add_text(data, "from", m->from);
+    json_add_text(data, "from", from);
     json_add_time(data, "sent_at", m->sent_ms);
     buf_printf(out, "event: message\nid: %" PRId64 "\ndata: ", m->seq);
     json_write(data, out);
@@ -73,13 +70,13 @@ static void write_event(const struct store_message *m, struct buf *out)
 static bool write_due(struct exchange *ex, struct stream *stream, bool *more)
 {
     const struct relay *relay = ex->app;
-    const struct store_caller caller = caller_of(stream->who);
+    const struct store_caller caller = identity_caller(stream->who);
     struct store_messages due = {0};
     int64_t newest = 0;
     const enum store_status status =
         store_events(relay->store, &caller, stream->last_seq, EVENTS_BATCH, &due, &newest);
     for (size_t i = 0; status == STORE_DONE && i < due.count; i++) {
-        write_event(&due.items[i], &ex->answer);
+        write_event(stream->who, &due.items[i], &ex->answer);
         stream->last_seq = due.items[i].seq;
     }
     *more = due.count == EVENTS_BATCH;
@@ -122,11 +119,11 @@ enum verdict api_events(struct exchange *ex)
     struct stream *stream = ex->state;
     if (ex->wake == WAKE_SHUTDOWN || !identity_is_current(relay->auth, stream->who))
         return VERDICT_DONE;
-    const uint64_t ticket = parking_ticket(relay->parking, stream->who->address);
+    const uint64_t ticket = parking_ticket(relay->parking, stream->who->parking_keys);
     bool more = true;
     while (more && ex->answer.len < STREAM_QUEUE_MAX / 2)
         if (!write_due(ex, stream, &more))
             return VERDICT_DONE; /* the client comes back with Last-Event-ID */
     const int64_t look_ms = clock_mono_ms() + (more ? 0 : LOOK_INTERVAL_MS);
-    return exchange_wait(ex, stream->who->address, ticket, look_ms, false);
+    return exchange_wait(ex, stream->who->parking_keys, ticket, look_ms, false);
 }

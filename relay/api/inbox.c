@@ -50,31 +50,32 @@ static struct inbox_query read_query(const struct exchange *ex)
     };
 }
 
-static struct json_object *describe(const struct store_message *m)
+static struct json_object *describe(const struct identity *who, const struct store_message *m)
 {
     struct json_object *row = json_new_object();
-    char sent_at[RFC3339_LEN];
+    char sent_at[RFC3339_LEN], from[ADDRESS_SIZE];
     clock_rfc3339(m->sent_ms, sent_at);
     json_add_text(row, "message_id", m->id);
-    json_add_text(row, "from", m->from);
+    identity_name(who, m->namespace_id, m->from, from);
+    json_add_text(row, "from", from);
     json_add_text_len(
         row, "preview", m->content, utf8_offset(m->content, m->content_len, API_PREVIEW_CHARACTERS));
     json_add_text(row, "sent_at", sent_at);
     return row;
 }
 
-static struct json_object *describe_all(const struct store_messages *messages)
+static struct json_object *describe_all(const struct identity *who, const struct store_messages *messages)
 {
     struct json_object *rows = json_new_array();
     for (size_t i = 0; i < messages->count; i++)
-        json_append(rows, describe(&messages->items[i]));
+        json_append(rows, describe(who, &messages->items[i]));
     return rows;
 }
 
 static void answer(struct exchange *ex, const struct identity *who, const struct inbox_query *query)
 {
     const struct relay *relay = ex->app;
-    const struct store_caller caller = {.namespace_id = who->namespace_id, .agent = who->agent};
+    const struct store_caller caller = identity_caller(who);
     struct store_messages messages = {0};
     int64_t count = 0;
     if (store_inbox(relay->store, &caller, query->status, query->limit, query->count_only, &messages,
@@ -90,7 +91,7 @@ static void answer(struct exchange *ex, const struct identity *who, const struct
     if (query->count_only)
         json_add_int(body, "count", count);
     else
-        json_add(body, "messages", describe_all(&messages));
+        json_add(body, "messages", describe_all(who, &messages));
     json_add_text(body, "agent_id", who->agent);
     json_add_text(body, "namespace_id", who->namespace_id);
     json_add_text(body, "machine_name", *client.machine ? client.machine : NULL);

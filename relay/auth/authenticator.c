@@ -32,7 +32,7 @@ struct authenticator {
     pthread_mutex_t lock; /* of what follows; never held while the store is asked */
     struct identity_cache cache;
     struct rate_limit *tokens, *strangers; /* by credential hash, by address */
-    struct lru presence;                   /* struct seen by agent's address */
+    struct lru presence;                   /* struct seen by agent's address, or credential hash */
 };
 
 static bool load_bans(struct authenticator *a, struct buf *why)
@@ -222,7 +222,7 @@ static enum store_status ask_store(
     int64_t keep_ms = IDENTITY_UNKNOWN_MS;
     if (status == STORE_DONE) {
         const struct store_token *token = &found.items[0];
-        *who = identity_new(token->namespace_id, token->agent, token->audience, hash);
+        *who = identity_new(token);
         keep_ms = IDENTITY_CACHE_MS;
         const int64_t left_ms = token->expires_ms - clock_wall_ms();
         if (token->expires_ms > 0 && left_ms < keep_ms)
@@ -390,7 +390,8 @@ static const char *text_or_null(const char *text)
 bool presence_due(struct authenticator *a, const struct identity *who, const struct client *client,
     struct store_presence *presence)
 {
-    if (!presence_is_due(a, who->address))
+    /* In several namespaces it is another than its namesake in one of them. */
+    if (!presence_is_due(a, who->also_count > 0 ? who->credential_hash : who->address))
         return false;
     *presence = (struct store_presence){
         .display_name = text_or_null(client->display_name),

@@ -7,6 +7,7 @@
 #define RELAY_AUTH_AUTHENTICATOR_H
 
 #include "../../common/compiler.h"
+#include "../../common/ident.h"
 #include "../../common/secret.h"
 #include "../http/exchange.h"
 #include "../store/store.h"
@@ -16,12 +17,22 @@ enum { IDENTITY_CACHE_MS = 30 * 1000 };
 /* Who calls. Immutable and counted: identity_release when done. */
 struct identity {
     char *namespace_id, *agent;
-    char *address;  /* "agent@namespace": the key under which it parks */
-    char *audience; /* the resource that an access token is for; NULL: a bearer token, which is for all */
+    /* Further namespaces in which it is the same agent: those of a grant. */
+    char **also;
+    size_t also_count;
+    char *address;      /* "agent@namespace", of its own */
+    char *parking_keys; /* of parking.h: its address in each namespace */
+    char *audience;     /* the resource that an access token is for; NULL: a bearer token, which is for all */
     char credential_hash[SHA256_HEX_SIZE];
 };
 void identity_release(const struct identity *who);
 const struct identity *identity_retain(const struct identity *who);
+/* Who that is to the store; borrows from it. */
+struct store_caller identity_caller(const struct identity *who);
+bool identity_is_in(const struct identity *who, const char *namespace_id);
+/* How an agent is named to that one: by its address, where it is not of its own namespace. */
+void identity_name(
+    const struct identity *who, const char *namespace_id, const char *agent, char out[static ADDRESS_SIZE]);
 
 /* What the request's headers tell about the program that calls; all text is cleaned for display and bounded.
  */

@@ -4,8 +4,7 @@
 
 #include "authenticator.h"
 
-/* The caller holds the one reference. audience may be NULL. */
-const struct identity *identity_new(
-    const char *namespace_id, const char *agent, const char *audience, const char *credential_hash);
+/* Whom that token stands for. The caller holds the one reference. */
+const struct identity *identity_new(const struct store_token *token);
 
 #endif

@@ -74,12 +74,12 @@ void exchange_error(struct exchange *ex, int status, const char *code, const cha
 }
 
 enum verdict exchange_wait(
-    struct exchange *ex, const char *key, uint64_t ticket, int64_t until_mono_ms, bool exclusive)
+    struct exchange *ex, const char *keys, uint64_t ticket, int64_t until_mono_ms, bool exclusive)
 {
-    char *copy = xstrdup(key);
-    free(ex->wait.key);
+    char *copy = xstrdup(keys);
+    free(ex->wait.keys);
     ex->wait =
-        (struct wait){.key = copy, .ticket = ticket, .until_ms = until_mono_ms, .exclusive = exclusive};
+        (struct wait){.keys = copy, .ticket = ticket, .until_ms = until_mono_ms, .exclusive = exclusive};
     return VERDICT_WAIT;
 }
 

@@ -19,7 +19,7 @@ enum verdict { VERDICT_DONE, VERDICT_WAIT };
 
 enum wake {
     WAKE_START,    /* the first run */
-    WAKE_NOTIFIED, /* the key was notified */
+    WAKE_NOTIFIED, /* a key was notified */
     WAKE_DEADLINE, /* wait.until_ms has come */
     WAKE_SHUTDOWN, /* the relay is ending: answer now; VERDICT_WAIT is not honoured */
 };
@@ -43,10 +43,10 @@ struct file_answer {
 
 /* Where and until when an exchange waits. */
 struct wait {
-    char *key;        /* of parking.h; owned by the exchange (set with exchange_wait) */
+    char *keys;       /* of parking.h; owned by the exchange (set with exchange_wait) */
     uint64_t ticket;  /* taken before the handler looked */
     int64_t until_ms; /* clock_mono_ms of WAKE_DEADLINE */
-    /* One notification wakes the oldest exclusive exchange of the key, and all that are not. */
+    /* One notification wakes the oldest exclusive exchange of its key, and all that are not. */
     bool exclusive;
 };
 
@@ -124,7 +124,7 @@ void exchange_error(struct exchange *ex, int status, const char *code, const cha
 
 /* Fills in wait; returns VERDICT_WAIT. */
 enum verdict exchange_wait(
-    struct exchange *ex, const char *key, uint64_t ticket, int64_t until_mono_ms, bool exclusive);
+    struct exchange *ex, const char *keys, uint64_t ticket, int64_t until_mono_ms, bool exclusive);
 
 /* Turns the answer into an event stream (status 200, text/event-stream, X-Accel-Buffering: no, Cache-Control:
  * no-store). From then on what the handler appends to ex->answer is sent each time it returns, VERDICT_DONE

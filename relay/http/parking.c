@@ -18,13 +18,14 @@
 
 enum { PLACES = 8192 };
 
-TAILQ_HEAD(parked_list, parked);
+TAILQ_HEAD(spot_list, parked_spot);
+TAILQ_HEAD(woken_list, parked);
 
 struct place {
     atomic_uint_least64_t version;
-    struct parked_list exclusive, shared; /* oldest first */
-    uint64_t left_hash;                   /* the exclusive wait that left last ... */
-    int64_t left_ms;                      /* ... and when (monotonic); 0: none did */
+    struct spot_list exclusive, shared; /* oldest first */
+    uint64_t left_hash;                 /* the exclusive wait that left last ... */
+    int64_t left_ms;                    /* ... and when (monotonic); 0: none did */
 };
 
 struct parking {
@@ -64,12 +65,23 @@ void parking_free(struct parking *p)
     free(p);
 }
 
-static uint64_t key_hash(const struct parking *p, const char *key)
+static uint64_t key_hash(const struct parking *p, const char *key, size_t len)
 {
     uint64_t hash;
     _Static_assert(sizeof hash == crypto_shorthash_BYTES, "the hash fills 64 bits");
-    crypto_shorthash((unsigned char *)&hash, (const unsigned char *)key, strlen(key), p->hash_key);
+    crypto_shorthash((unsigned char *)&hash, (const unsigned char *)key, len, p->hash_key);
     return hash;
+}
+
+/* The hash of the next of several keys; false after the last. */
+static bool next_key(const struct parking *p, const char **keys, uint64_t *hash)
+{
+    if (!*keys)
+        return false;
+    const size_t len = strcspn(*keys, "\n");
+    *hash = key_hash(p, *keys, len);
+    *keys = (*keys)[len] ? *keys + len + 1 : NULL;
+    return true;
 }
 
 static struct place *place_of(struct parking *p, uint64_t hash)
@@ -82,9 +94,13 @@ static uint64_t place_ticket(const struct parking *p, const struct place *place)
     return atomic_load(&p->common_version) + atomic_load(&place->version);
 }
 
-uint64_t parking_ticket(struct parking *p, const char *key)
+/* Versions only grow, so their sum changes with each. */
+uint64_t parking_ticket(struct parking *p, const char *keys)
 {
-    return place_ticket(p, place_of(p, key_hash(p, key)));
+    uint64_t ticket = 0, hash;
+    while (next_key(p, &keys, &hash))
+        ticket += place_ticket(p, place_of(p, hash));
+    return ticket;
 }
 
 static void remember_notified(struct parking *p, uint64_t hash)
@@ -96,18 +112,27 @@ static void remember_notified(struct parking *p, uint64_t hash)
     p->notified[p->notified_count++] = hash;
 }
 
-void parking_notify(struct parking *p, const char *key)
+/* With the lock held. True where the loop is to be told. */
+static bool notify_one(struct parking *p, uint64_t hash)
 {
-    uint64_t hash = key_hash(p, key);
     struct place *place = place_of(p, hash);
-
-    pthread_mutex_lock(&p->lock);
     atomic_fetch_add(&place->version, 1);
     /* Whoever parks from now on sees the new version, so that only those already there need the loop. */
-    bool somebody = !TAILQ_EMPTY(&place->exclusive) || !TAILQ_EMPTY(&place->shared);
-    bool kick = somebody && p->notified_count == 0 && !p->all_notified;
-    if (somebody)
-        remember_notified(p, hash);
+    if (TAILQ_EMPTY(&place->exclusive) && TAILQ_EMPTY(&place->shared))
+        return false;
+    bool kick = p->notified_count == 0 && !p->all_notified;
+    remember_notified(p, hash);
+    return kick;
+}
+
+void parking_notify(struct parking *p, const char *keys)
+{
+    uint64_t hash;
+    bool kick = false;
+
+    pthread_mutex_lock(&p->lock);
+    while (next_key(p, &keys, &hash))
+        kick |= notify_one(p, hash);
     pthread_mutex_unlock(&p->lock);
     if (kick)
         p->kick(p->kick_arg);
@@ -124,24 +149,25 @@ void parking_notify_all(struct parking *p)
         p->kick(p->kick_arg);
 }
 
-static bool list_has(const struct parked_list *list, uint64_t hash)
+/* The oldest one of that key, or NULL. */
+static struct parked_spot *list_find(const struct spot_list *list, uint64_t hash)
 {
-    const struct parked *who;
-    TAILQ_FOREACH(who, list, link)
+    struct parked_spot *spot;
+    TAILQ_FOREACH(spot, list, link)
     {
-        if (who->hash == hash)
-            return true;
+        if (spot->hash == hash)
+            break;
     }
-    return false;
+    return spot;
 }
 
 bool parking_is_waiting(struct parking *p, const char *key)
 {
-    uint64_t hash = key_hash(p, key);
+    uint64_t hash = key_hash(p, key, strlen(key));
     struct place *place = place_of(p, hash);
 
     pthread_mutex_lock(&p->lock);
-    bool waiting = list_has(&place->exclusive, hash);
+    bool waiting = list_find(&place->exclusive, hash) != NULL;
     if (!waiting && place->left_ms != 0 && place->left_hash == hash)
         waiting = clock_mono_ms() - place->left_ms <= PARKING_JUST_NOW_MS;
     pthread_mutex_unlock(&p->lock);
@@ -153,38 +179,74 @@ size_t parking_count(struct parking *p)
     return atomic_load(&p->count);
 }
 
-static struct parked_list *list_of(struct place *place, const struct parked *who)
+static struct spot_list *list_of(struct place *place, const struct parked *who)
 {
     return who->exclusive ? &place->exclusive : &place->shared;
 }
 
-bool parking_enter(struct parking *p, struct parked *who, const char *key, uint64_t ticket)
+static struct parked_spot *spot_of(struct parked *who, size_t index)
 {
-    who->hash = key_hash(p, key);
-    struct place *place = place_of(p, who->hash);
+    return index == 0 ? &who->first : &who->more[index - 1];
+}
 
-    pthread_mutex_lock(&p->lock);
-    bool current = place_ticket(p, place) == ticket;
-    if (current) {
-        TAILQ_INSERT_TAIL(list_of(place, who), who, link);
-        who->linked = true;
-        atomic_fetch_add(&p->count, 1);
+static void set_keys(const struct parking *p, struct parked *who, const char *keys)
+{
+    who->more = NULL;
+    who->more_count = 0;
+    (void)next_key(p, &keys, &who->first.hash);
+    who->first.who = who;
+    for (uint64_t hash; next_key(p, &keys, &hash);) {
+        who->more = xreallocarray(who->more, who->more_count + 1, sizeof *who->more);
+        who->more[who->more_count++] = (struct parked_spot){.hash = hash, .who = who};
     }
+}
+
+static void forget_keys(struct parked *who)
+{
+    free(who->more);
+    who->more = NULL;
+    who->more_count = 0;
+}
+
+/* With the lock held. */
+static void put_in(struct parking *p, struct parked *who)
+{
+    for (size_t i = 0; i <= who->more_count; i++) {
+        struct parked_spot *spot = spot_of(who, i);
+        TAILQ_INSERT_TAIL(list_of(place_of(p, spot->hash), who), spot, link);
+    }
+    who->linked = true;
+    atomic_fetch_add(&p->count, 1);
+}
+
+bool parking_enter(struct parking *p, struct parked *who, const char *keys, uint64_t ticket)
+{
+    set_keys(p, who, keys);
+    pthread_mutex_lock(&p->lock);
+    bool current = parking_ticket(p, keys) == ticket;
+    if (current)
+        put_in(p, who);
     pthread_mutex_unlock(&p->lock);
+    if (!current)
+        forget_keys(who);
     return current;
 }
 
 /* With the lock held. */
 static void take_out(struct parking *p, struct parked *who)
 {
-    struct place *place = place_of(p, who->hash);
-    TAILQ_REMOVE(list_of(place, who), who, link);
+    for (size_t i = 0; i <= who->more_count; i++) {
+        struct parked_spot *spot = spot_of(who, i);
+        struct place *place = place_of(p, spot->hash);
+        TAILQ_REMOVE(list_of(place, who), spot, link);
+        if (who->exclusive) {
+            place->left_hash = spot->hash;
+            place->left_ms = clock_mono_ms();
+        }
+    }
+    forget_keys(who);
     who->linked = false;
     atomic_fetch_sub(&p->count, 1);
-    if (who->exclusive) {
-        place->left_hash = who->hash;
-        place->left_ms = clock_mono_ms();
-    }
 }
 
 void parking_leave(struct parking *p, struct parked *who)
@@ -196,54 +258,51 @@ void parking_leave(struct parking *p, struct parked *who)
     pthread_mutex_unlock(&p->lock);
 }
 
-static void move(struct parking *p, struct parked *who, struct parked_list *woken)
+static void move(struct parking *p, struct parked *who, struct woken_list *woken)
 {
     take_out(p, who);
-    TAILQ_INSERT_TAIL(woken, who, link);
+    TAILQ_INSERT_TAIL(woken, who, woken);
 }
 
-static void move_notified(struct parking *p, uint64_t hash, struct parked_list *woken)
+/* Each is looked for anew: the neighbour may be the same wait's, under another key. */
+static void move_notified(struct parking *p, uint64_t hash, struct woken_list *woken)
 {
     struct place *place = place_of(p, hash);
-    struct parked *who, *next;
+    struct parked_spot *spot = list_find(&place->exclusive, hash);
 
-    TAILQ_FOREACH(who, &place->exclusive, link)
-    {
-        if (who->hash == hash) {
-            move(p, who, woken);
-            break;
-        }
-    }
-    TAILQ_FOREACH_SAFE(who, &place->shared, link, next)
-    {
-        if (who->hash == hash)
-            move(p, who, woken);
-    }
+    if (spot)
+        move(p, spot->who, woken);
+    while ((spot = list_find(&place->shared, hash)) != NULL)
+        move(p, spot->who, woken);
 }
 
-static void move_all(struct parking *p, struct parked_list *woken)
+static void move_list(struct parking *p, struct spot_list *list, struct woken_list *woken)
+{
+    struct parked_spot *spot;
+    while ((spot = TAILQ_FIRST(list)) != NULL)
+        move(p, spot->who, woken);
+}
+
+static void move_all(struct parking *p, struct woken_list *woken)
 {
     for (size_t i = 0; i < PLACES; i++) {
-        struct parked *who, *next;
-        TAILQ_FOREACH_SAFE(who, &p->places[i].exclusive, link, next)
-        move(p, who, woken);
-        TAILQ_FOREACH_SAFE(who, &p->places[i].shared, link, next)
-        move(p, who, woken);
+        move_list(p, &p->places[i].exclusive, woken);
+        move_list(p, &p->places[i].shared, woken);
     }
 }
 
-static void wake_each(struct parked_list *woken, void (*wake)(void *owner))
+static void wake_each(struct woken_list *woken, void (*wake)(void *owner))
 {
     struct parked *who;
     while ((who = TAILQ_FIRST(woken)) != NULL) {
-        TAILQ_REMOVE(woken, who, link);
+        TAILQ_REMOVE(woken, who, woken);
         wake(who->owner);
     }
 }
 
 void parking_drain(struct parking *p, void (*wake)(void *owner))
 {
-    struct parked_list woken = TAILQ_HEAD_INITIALIZER(woken);
+    struct woken_list woken = TAILQ_HEAD_INITIALIZER(woken);
 
     pthread_mutex_lock(&p->lock);
     if (p->all_notified)

@@ -1,5 +1,6 @@
-/* parking.h: who waits for news of whom. Handlers that found nothing park their exchange under a key; whoever
- * stored something notifies the key.
+/* parking.h: who waits for news of whom. Handlers that found nothing park their exchange under a key, or
+ * under several at once; whoever stored something notifies the key. Several keys are written into one text, a
+ * line each.
  *
  * No wake-up is lost between "found nothing" and "parked": a handler takes a ticket before it looks, and an
  * exchange whose ticket is out of date when it parks runs again at once. Thread-safe. */
@@ -16,10 +17,10 @@ struct parking;
 struct parking *parking_new(void (*kick)(void *arg), void *arg);
 void parking_free(struct parking *p);
 
-/* The key's present version; changes with each notify. */
-uint64_t parking_ticket(struct parking *p, const char *key);
-/* Something happened that those parked under key may want. */
-void parking_notify(struct parking *p, const char *key);
+/* The keys' present version; changes with each notify of one of them. */
+uint64_t parking_ticket(struct parking *p, const char *keys);
+/* Something happened that those parked under each of the keys may want. */
+void parking_notify(struct parking *p, const char *keys);
 /* Everybody is to look again (a revocation, another process' change). */
 void parking_notify_all(struct parking *p);
 /* True where an exclusive wait is parked under key, or was within the last PARKING_JUST_NOW_MS. (Those that

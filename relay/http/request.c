@@ -103,7 +103,7 @@ void request_release(struct request *r)
     if (ex->file.is_set)
         (void)close(ex->file.fd);
     buf_free(&r->stream);
-    free(ex->wait.key);
+    free(ex->wait.keys);
     free(r);
 }
 
@@ -174,13 +174,13 @@ static void park(struct request *r)
 {
     struct http_server *s = r->server;
     const struct wait *wait = &r->ex.wait;
-    assert(wait->key);
+    assert(wait->keys);
     r->parked.exclusive = wait->exclusive;
     if (s->stopping) {
         work_on(r, WAKE_SHUTDOWN);
         return;
     }
-    if (!parking_enter(s->parking, &r->parked, wait->key, wait->ticket)) {
+    if (!parking_enter(s->parking, &r->parked, wait->keys, wait->ticket)) {
         work_on(r, WAKE_NOTIFIED);
         return;
     }

@@ -35,14 +35,14 @@ static enum store_status put_back(const struct handout *h, struct relay *relay, 
     enum store_status status = store_ack(relay->store, caller, h->lease, NULL, 0, RELEASE_LOST, &released);
 
     if (released > 0)
-        parking_notify(relay->parking, who->address);
+        parking_notify(relay->parking, who->parking_keys);
     return status;
 }
 
 void handout_settle(const struct handout *h, struct relay *relay, const struct identity *who,
     bool caller_acks, enum settlement how)
 {
-    const struct store_caller caller = {.namespace_id = who->namespace_id, .agent = who->agent};
+    const struct store_caller caller = identity_caller(who);
     enum store_status status = STORE_DONE;
 
     if (h->count == 0)

@@ -238,7 +238,7 @@ static enum verdict step_tool(struct exchange *ex, struct post *post, enum wake 
         if (progress)
             write_event(ex, progress);
         json_object_put(progress);
-        return exchange_wait(ex, wait.key, wait.ticket, wait.until_ms, wait.exclusive);
+        return exchange_wait(ex, wait.keys, wait.ticket, wait.until_ms, wait.exclusive);
     }
     struct tool_call *call = tool_run_call(post->run);
     if (call->offered_count > 0) {
@@ -272,7 +272,7 @@ static enum verdict step_subscription(
     struct wait wait;
 
     if (subscription_step(post->subscription, wake, &wait, &reply->message) == VERDICT_WAIT)
-        return exchange_wait(ex, wait.key, wait.ticket, wait.until_ms, wait.exclusive);
+        return exchange_wait(ex, wait.keys, wait.ticket, wait.until_ms, wait.exclusive);
     return VERDICT_DONE;
 }
 
@@ -295,9 +295,9 @@ static enum verdict begin_subscription(struct exchange *ex, struct post *post,
 static void touch(struct post *post)
 {
     struct store_presence presence;
-    const struct store_caller caller = {
-        .namespace_id = post->who->namespace_id, .agent = post->who->agent, .presence = &presence};
+    struct store_caller caller = identity_caller(post->who);
 
+    caller.presence = &presence;
     /* Presence is a courtesy: a store that fails is reported by the calls that need it. */
     if (presence_due(post->relay->auth, post->who, &post->client, &presence))
         (void)!store_touch(post->relay->store, &caller);

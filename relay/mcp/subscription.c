@@ -67,7 +67,7 @@ enum verdict subscription_step(
         return VERDICT_DONE;
     }
     *wait = (struct wait){
-        .key = s->key, .ticket = ticket, .until_ms = clock_mono_ms() + LOOK_AGAIN_MS, .exclusive = false};
+        .keys = s->key, .ticket = ticket, .until_ms = clock_mono_ms() + LOOK_AGAIN_MS, .exclusive = false};
     return VERDICT_WAIT;
 }
 

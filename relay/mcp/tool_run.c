@@ -156,7 +156,7 @@ struct tool_run *tool_run_new(struct relay *relay, const struct identity *who, c
 
     struct tool_run *run = xcalloc(1, sizeof *run);
     run->call = (struct tool_call){.relay = relay, .who = who, .client = client, .began_ms = clock_mono_ms()};
-    run->call.caller = (struct store_caller){.namespace_id = who->namespace_id, .agent = who->agent};
+    run->call.caller = identity_caller(who);
     run->name = spec->name;
     run->era = mcp->era;
     run->id = json_object_get(message->id);

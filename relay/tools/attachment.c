@@ -23,6 +23,14 @@ static void strip_url(const struct tool_call *call, const char *text, struct buf
     }
 }
 
+static bool is_within_reach(const struct identity *who, const struct blob_path *path)
+{
+    bool found = blob_path_in_namespace(path, who->namespace_id);
+    for (size_t i = 0; !found && i < who->also_count; i++)
+        found = blob_path_in_namespace(path, who->also[i]);
+    return found;
+}
+
 bool attachment_path(struct tool_call *call, const char *text, struct blob_path *path)
 {
     const char *problem = NULL;
@@ -31,7 +39,7 @@ bool attachment_path(struct tool_call *call, const char *text, struct blob_path 
     strip_url(call, text, &stripped);
     const bool is_path = blob_path_parse(buf_text(&stripped), path, &problem);
     buf_free(&stripped);
-    if (is_path && blob_path_in_namespace(path, call->who->namespace_id))
+    if (is_path && is_within_reach(call->who, path))
         return true;
     if (is_path)
         attachment_absent(call, text);

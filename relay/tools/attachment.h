@@ -11,8 +11,8 @@ enum {
     ATTACHMENT_INLINE_MAX = 1024 * 1024, /* bytes of a file that is given in base64 */
 };
 
-/* Reads the path of an attachment of the caller's namespace, also out of a signed URL of this relay. False:
- * the call has failed already; another namespace's path is simply not found. */
+/* Reads the path of an attachment of one of the caller's namespaces, also out of a signed URL of this relay.
+ * False: the call has failed already; another namespace's path is simply not found. */
 MUST_CHECK bool attachment_path(struct tool_call *call, const char *text, struct blob_path *path);
 /* Fails the call: there is no such attachment. */
 enum verdict attachment_absent(struct tool_call *call, const char *text);

@@ -1,5 +1,4 @@
 /* inbox: what is there to read, what was put off, and who is around. */
-#include "../../common/clock.h"
 #include "offer.h"
 #include "render.h"
 #include "tool.h"
@@ -8,7 +7,10 @@ static void show_heading(struct tool_call *call, const struct store_offer_result
 {
     long long pending = (long long)result->messages.count + result->more;
 
-    buf_printf(&call->text, "%s | %lld pending", call->who->address, pending);
+    buf_puts(&call->text, call->who->address);
+    for (size_t i = 0; i < call->who->also_count; i++)
+        buf_printf(&call->text, "%s%s", i == 0 ? " (also " : ", ", call->who->also[i]);
+    buf_printf(&call->text, "%s | %lld pending", call->who->also_count > 0 ? ")" : "", pending);
     if (result->deferred_total > 0)
         buf_printf(&call->text, ", %lld deferred", (long long)result->deferred_total);
     if (result->in_delivery > 0)
@@ -42,7 +44,7 @@ enum verdict tool_inbox(struct tool_call *call)
     if (offer_take(call, true, all, &result) == STORE_FAULT)
         return tool_fail_store(call);
 
-    const struct render r = {&call->text, clock_wall_ms(), call->client->max_offer_bytes};
+    const struct render r = tool_render(call);
     show_heading(call, &result);
     offer_show_messages(call, &result);
     show_deferred(&r, &result);

@@ -32,13 +32,13 @@ enum store_status offer_take(
     call->caller.presence = NULL;
     /* One notification wakes one wait: where it did not take everything, the next one is to look. */
     if (result->more > 0 && result->messages.count > 0)
-        parking_notify(call->relay->parking, call->who->address);
+        parking_notify(call->relay->parking, call->who->parking_keys);
     return status;
 }
 
 void offer_show_messages(struct tool_call *call, const struct store_offer_result *result)
 {
-    const struct render r = {&call->text, clock_wall_ms(), call->client->max_offer_bytes};
+    const struct render r = tool_render(call);
     const struct store_messages *messages = &result->messages;
 
     for (size_t i = 0; i < messages->count; i++) {
@@ -72,8 +72,10 @@ void offer_record(struct tool_call *call, const struct store_offer_result *resul
     json_add_bool(call->offer, "timed_out", timed_out);
 
     call->structured = json_new_object();
-    json_add(call->structured, "pending", json_of_messages(&result->messages, false));
-    json_add(call->structured, "deferred", json_of_messages(&result->deferred, false));
+    json_add(
+        call->structured, "pending", json_of_messages(&result->messages, call->who->namespace_id, false));
+    json_add(
+        call->structured, "deferred", json_of_messages(&result->deferred, call->who->namespace_id, false));
     json_add(call->structured, "agents", json_of_agents(&result->agents, offer_active_since_ms(call)));
     json_add_int(call->structured, "more", result->more);
     json_add_int(call->structured, "in_delivery", result->in_delivery);

@@ -12,7 +12,8 @@ enum { RECALL_DEFAULT_LIMIT = 10 };
 
 struct question {
     struct store_recall recall;
-    char message_id[UUID_SIZE], from_agent[NAME_SIZE];
+    char message_id[UUID_SIZE];
+    struct ident from;
     size_t offset;
 };
 
@@ -26,9 +27,10 @@ static bool read_question(struct tool_call *call, struct question *q)
     q->recall.query = tool_text(call, "query");
     q->offset = (size_t)tool_number(call, "offset", 0);
     if (from) {
-        if (!recipient_read(call, from, q->from_agent))
+        if (!recipient_read(call, from, &q->from))
             return false;
-        q->recall.from_agent = q->from_agent;
+        q->recall.from_agent = q->from.agent;
+        q->recall.namespace_id = q->from.namespace_id[0] ? q->from.namespace_id : NULL;
     }
     if (tool_text(call, "message_id")) {
         if (!tool_id(call, "message_id", q->message_id))
@@ -55,7 +57,7 @@ static enum verdict show_nothing(struct tool_call *call, const struct question *
 static enum verdict show(
     struct tool_call *call, const struct question *q, const struct store_messages *messages)
 {
-    const struct render r = {&call->text, clock_wall_ms(), call->client->max_offer_bytes};
+    const struct render r = tool_render(call);
     const struct store_message *first = messages->items;
 
     if (q->offset && q->offset >= utf8_count(first->content, first->content_len))
@@ -81,7 +83,7 @@ enum verdict tool_recall(struct tool_call *call)
         return tool_fail_store(call);
     enum verdict verdict = messages.count ? show(call, &q, &messages) : show_nothing(call, &q);
     call->structured = json_new_object();
-    json_add(call->structured, "messages", json_of_messages(&messages, true));
+    json_add(call->structured, "messages", json_of_messages(&messages, call->who->namespace_id, true));
     store_messages_free(&messages);
     return verdict;
 }

@@ -27,8 +27,9 @@ enum {
 struct relayed {
     struct tool_call *call;
     const char *url;
-    const char *filename; /* NULL: by the URL */
-    const char *to;       /* NULL: nobody is told */
+    const char *filename;   /* NULL: by the URL */
+    const struct ident *to; /* NULL: nobody is told */
+    char *namespace_id;     /* where the file is to lie: with whom it is for */
     char *basis;
     struct blob_path path;
     struct blob_upload *upload;
@@ -184,7 +185,7 @@ static enum store_status store_or_ask(struct relayed *r, const struct store_call
     const char *content, struct store_send_result *result)
 {
     struct tool_call *call = r->call;
-    const struct store_recipient to = {.agent = r->to};
+    const struct store_recipient to = recipient_of(r->to);
     const struct store_send send = {
         .message_id = call->message_id[0] ? call->message_id : NULL,
         .recipients = &to,
@@ -205,7 +206,10 @@ static void record(struct relayed *r, const struct store_send_result *sent)
 
     json_add_text(out, "status", sent ? "sent" : "stored");
     json_add_text(out, "message_id", sent ? sent->sent[0].id : NULL);
-    json_add_text(out, "to", sent ? sent->sent[0].to : NULL);
+    char name[ADDRESS_SIZE];
+    if (sent)
+        identity_name(r->call->who, sent->sent[0].namespace_id, sent->sent[0].to, name);
+    json_add_text(out, "to", sent ? name : NULL);
     r->call->structured = out;
 }
 
@@ -227,8 +231,7 @@ static void discard(struct relayed *r)
 
 static enum verdict tell(struct relayed *r)
 {
-    const struct store_caller caller = {
-        .namespace_id = r->call->who->namespace_id, .agent = r->call->who->agent};
+    const struct store_caller caller = identity_caller(r->call->who);
     struct store_send_result result = {0};
     char *content = describe(r);
     enum verdict verdict = VERDICT_DONE;
@@ -266,6 +269,7 @@ static bool ask(struct relayed *r)
     switch (store_or_ask(r, tool_caller(r->call), NULL, &result)) {
     case STORE_DONE:
         goes_on = !result.repeat;
+        r->namespace_id = xstrdup(result.sent[0].namespace_id);
         if (result.repeat) {
             sending_show(r->call, &result);
             record(r, &result);
@@ -284,11 +288,14 @@ static bool ask(struct relayed *r)
 static enum verdict run(struct relayed *r)
 {
     struct tool_call *call = r->call;
-    char *name = r->filename ? xstrdup(r->filename) : name_in_url(r->url);
 
-    blob_path_make(call->who->namespace_id, call->who->agent, name, &r->path);
+    if (r->to && !ask(r))
+        return VERDICT_DONE;
+    char *name = r->filename ? xstrdup(r->filename) : name_in_url(r->url);
+    blob_path_make(
+        r->namespace_id ? r->namespace_id : call->who->namespace_id, call->who->agent, name, &r->path);
     free(name);
-    if ((r->to && !ask(r)) || !fetch_in_turn(r))
+    if (!fetch_in_turn(r))
         return VERDICT_DONE;
     if (r->to)
         return tell(r);
@@ -299,17 +306,18 @@ static enum verdict run(struct relayed *r)
 
 enum verdict tool_relay_url(struct tool_call *call)
 {
-    char name[NAME_SIZE];
+    struct ident name;
     const char *to = tool_text(call, "to");
     struct relayed r = {.call = call, .url = tool_text(call, "url"), .filename = tool_text(call, "filename")};
 
     if (!r.url)
         return tool_fail(call, "url is empty: give a public https URL. Nothing was fetched.");
-    if (to && !recipient_of_mail(call, to, name))
+    if (to && !recipient_of_mail(call, to, &name))
         return VERDICT_DONE;
-    r.to = to ? name : NULL;
+    r.to = to ? &name : NULL;
     r.basis = xasprintf("relay_url\n%s\n%s", r.url, r.filename ? r.filename : "");
     enum verdict verdict = run(&r);
     free(r.basis);
+    free(r.namespace_id);
     return verdict;
 }

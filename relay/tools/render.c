@@ -24,6 +24,15 @@ static void put_name(const struct render *r, const char *name)
     fence_word(r->out, name, NAME_MAX_LEN);
 }
 
+static void put_agent_name(const struct render *r, const char *namespace_id, const char *agent)
+{
+    put_name(r, agent);
+    if (strcmp(namespace_id, r->home) == 0)
+        return;
+    buf_putc(r->out, '@');
+    put_name(r, namespace_id);
+}
+
 static void put_thread(const struct render *r, const struct store_message *message)
 {
     if (!message->thread)
@@ -63,7 +72,7 @@ void render_offered(const struct render *r, const struct store_message *message,
     size_t room = share(r, messages_left);
 
     buf_puts(r->out, "From ");
-    put_name(r, message->from);
+    put_agent_name(r, message->namespace_id, message->from);
     buf_puts(r->out, " (");
     put_age(r, message->sent_ms);
     buf_printf(r->out, ") [%s]", message->id);
@@ -77,7 +86,7 @@ void render_offered(const struct render *r, const struct store_message *message,
 void render_preview(const struct render *r, const struct store_message *message, size_t max_bytes)
 {
     buf_puts(r->out, "From ");
-    put_name(r, message->from);
+    put_agent_name(r, message->namespace_id, message->from);
     buf_puts(r->out, " (");
     put_age(r, message->sent_ms);
     buf_printf(r->out, ") [%s]\n", message->id);
@@ -116,9 +125,9 @@ void render_recalled(
     size_t room = share(r, messages_left);
 
     buf_puts(r->out, "From ");
-    put_name(r, message->from);
+    put_agent_name(r, message->namespace_id, message->from);
     buf_puts(r->out, " to ");
-    put_name(r, message->to);
+    put_agent_name(r, message->namespace_id, message->to);
     buf_puts(r->out, " (");
     put_age(r, message->sent_ms);
     buf_printf(r->out, ") [%s]", message->id);
@@ -139,7 +148,7 @@ static void put_agent(const struct render *r, const struct store_agent *agent, b
     const char *facts[] = {agent->machine_name, agent->client_type};
     const char *separator = " (";
 
-    put_name(r, agent->agent);
+    put_agent_name(r, agent->namespace_id, agent->agent);
     for (size_t i = 0; i < LENGTH_OF(facts); i++) {
         if (!facts[i] || !*facts[i])
             continue;
@@ -215,13 +224,23 @@ static const char *text_or_null(const char *text)
     return text && *text ? text : NULL;
 }
 
-static struct json_object *json_of_message(const struct store_message *message, bool with_history)
+static void add_agent(struct json_object *object, const char *key, const char *home, const char *namespace_id,
+    const char *agent)
+{
+    char address[ADDRESS_SIZE];
+
+    ident_format(namespace_id, agent, address);
+    json_add_text(object, key, strcmp(namespace_id, home) == 0 ? agent : address);
+}
+
+static struct json_object *json_of_message(
+    const struct store_message *message, const char *home, bool with_history)
 {
     struct json_object *object = json_new_object();
 
     json_add_text(object, "message_id", message->id);
-    json_add_text(object, "from", message->from);
-    json_add_text(object, "to", message->to);
+    add_agent(object, "from", home, message->namespace_id, message->from);
+    add_agent(object, "to", home, message->namespace_id, message->to);
     json_add_text_len(object, "content", message->content, message->content_len);
     json_add_time(object, "sent_at", message->sent_ms);
     json_add_text(object, "thread", message->thread);
@@ -242,12 +261,13 @@ static struct json_object *json_of_message(const struct store_message *message, 
     return object;
 }
 
-struct json_object *json_of_messages(const struct store_messages *messages, bool with_history)
+struct json_object *json_of_messages(
+    const struct store_messages *messages, const char *home, bool with_history)
 {
     struct json_object *array = json_new_array();
 
     for (size_t i = 0; i < messages->count; i++)
-        json_append(array, json_of_message(&messages->items[i], with_history));
+        json_append(array, json_of_message(&messages->items[i], home, with_history));
     return array;
 }
 

@@ -14,6 +14,7 @@ struct render {
     struct buf *out;
     int64_t now_ms;   /* wall clock, for ages */
     size_t max_bytes; /* that out is to have in the end */
+    const char *home; /* the reader's own namespace: agents of others are shown as agent@namespace */
 };
 
 /* "From frontend (2 min ago) [id] thread auth-migration, attempt 2" and the fenced content; one that does not
@@ -37,7 +38,8 @@ void render_agents(const struct render *r, const struct store_agents *agents, co
 void render_presence(const struct render *r, const char *name, int64_t last_seen_ms, bool is_waiting);
 
 /* The same for programs. Times are RFC 3339, null where they did not happen. */
-struct json_object *json_of_messages(const struct store_messages *messages, bool with_history);
+struct json_object *json_of_messages(
+    const struct store_messages *messages, const char *home, bool with_history);
 struct json_object *json_of_agents(const struct store_agents *agents, int64_t active_since_ms);
 
 #endif

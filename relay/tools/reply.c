@@ -1,10 +1,7 @@
 /* reply: answers a message, puts it off, or closes its thread. */
 #include <string.h>
 
-#include "../../common/clock.h"
-#include "../http/parking.h"
-#include "recipients.h"
-#include "render.h"
+#include "sending.h"
 #include "tool.h"
 
 static enum verdict refuse(struct tool_call *call, const struct store_reply_result *result)
@@ -26,23 +23,14 @@ static enum verdict refuse(struct tool_call *call, const struct store_reply_resu
     }
 }
 
-static void show_sent(struct tool_call *call, const struct store_sent *sent)
-{
-    const struct render r = {&call->text, clock_wall_ms(), call->client->max_offer_bytes};
-    char key[ADDRESS_SIZE];
-
-    ident_format(call->who->namespace_id, sent->to, key);
-    bool waiting = parking_is_waiting(call->relay->parking, key);
-    parking_notify(call->relay->parking, key);
-    buf_printf(&call->text, "Sent to %s [%s]\n", sent->to, sent->id);
-    render_presence(&r, NULL, sent->last_seen_ms, waiting);
-}
-
 static enum verdict report(
     struct tool_call *call, const struct store_reply *reply, const struct store_reply_result *result)
 {
+    char to[ADDRESS_SIZE];
+
+    identity_name(call->who, result->sent.namespace_id, result->sent.to, to);
     if (result->was_sent)
-        show_sent(call, &result->sent);
+        sending_show_one(call, &result->sent, true);
     if (reply->defer)
         buf_printf(&call->text, "Deferred [%s]: it stays in your inbox until you reply without defer\n",
             reply->message_id);
@@ -57,7 +45,7 @@ static enum verdict report(
         result->was_sent ? "sent"
         : reply->defer   ? "deferred"
                          : "closed");
-    json_add_text(call->structured, "to", result->sent.to);
+    json_add_text(call->structured, "to", to);
     json_add_text(call->structured, "reply_to", reply->message_id);
     json_add_text(call->structured, "thread", result->thread);
     json_add_bool(call->structured, "resolved", result->resolved);

@@ -9,7 +9,9 @@ static void record(
     struct json_object *to = json_new_array(), *ids = json_new_array();
 
     for (size_t i = 0; i < result->sent_count; i++) {
-        json_append_text(to, result->sent[i].to);
+        char name[ADDRESS_SIZE];
+        identity_name(call->who, result->sent[i].namespace_id, result->sent[i].to, name);
+        json_append_text(to, name);
         json_append_text(ids, result->sent[i].id);
     }
     bool single = result->sent_count == 1;

@@ -2,20 +2,11 @@
 
 #include <string.h>
 
-#include "../../common/clock.h"
 #include "../http/parking.h"
 #include "recipients.h"
 #include "render.h"
 
 enum { PREVIEW_BYTES = 200 };
-
-static bool is_waiting(const struct tool_call *call, const char *agent)
-{
-    char key[ADDRESS_SIZE];
-
-    ident_format(call->who->namespace_id, agent, key);
-    return parking_is_waiting(call->relay->parking, key);
-}
 
 /* The inbox comes first: what is unread may change what was to be sent. */
 static enum verdict refuse_gated(struct tool_call *call, const struct store_send_result *result)
@@ -23,7 +14,7 @@ static enum verdict refuse_gated(struct tool_call *call, const struct store_send
     tool_fail(
         call, "Not sent: %lld unread first. Call inbox, then send again.\n", (long long)result->unread_total);
 
-    const struct render r = {&call->text, clock_wall_ms(), call->client->max_offer_bytes};
+    const struct render r = tool_render(call);
     for (size_t i = 0; i < result->unread.count; i++) {
         buf_putc(&call->text, '\n');
         render_preview(&r, &result->unread.items[i], PREVIEW_BYTES);
@@ -36,6 +27,8 @@ enum verdict sending_refuse(struct tool_call *call, struct store_send_result *re
     switch (result->refusal) {
     case REFUSAL_UNKNOWN_RECIPIENT:
         return recipients_unknown(call, result->refused_to, result->names, result->names_count);
+    case REFUSAL_AMBIGUOUS:
+        return recipients_ambiguous(call, result->refused_to, result->names, result->names_count);
     case REFUSAL_INBOX_GATE:
         return refuse_gated(call, result);
     case REFUSAL_QUEUE_FULL:
@@ -48,21 +41,27 @@ enum verdict sending_refuse(struct tool_call *call, struct store_send_result *re
     }
 }
 
+void sending_show_one(struct tool_call *call, const struct store_sent *sent, bool is_only)
+{
+    const struct render r = tool_render(call);
+    const bool to_self = strcmp(sent->to, call->who->agent) == 0;
+    char name[ADDRESS_SIZE], address[ADDRESS_SIZE];
+
+    identity_name(call->who, sent->namespace_id, sent->to, name);
+    ident_format(sent->namespace_id, sent->to, address);
+    /* Asked before the wake-up, which ends the wait that is to be reported. */
+    const bool waiting = parking_is_waiting(call->relay->parking, address);
+    if (!to_self)
+        parking_notify(call->relay->parking, address);
+    buf_printf(&call->text, "Sent to %s [%s]\n", name, sent->id);
+    if (to_self)
+        buf_puts(&call->text, "kept in your own inbox as deferred\n");
+    else
+        render_presence(&r, is_only ? NULL : name, sent->last_seen_ms, waiting);
+}
+
 void sending_show(struct tool_call *call, const struct store_send_result *result)
 {
-    const struct render r = {&call->text, clock_wall_ms(), call->client->max_offer_bytes};
-
-    for (size_t i = 0; i < result->sent_count; i++) {
-        const struct store_sent *sent = &result->sent[i];
-        bool to_self = strcmp(sent->to, call->who->agent) == 0;
-        /* Asked before the wake-up, which ends the wait that is to be reported. */
-        bool waiting = is_waiting(call, sent->to);
-        if (!to_self)
-            tool_notify(call, sent->to);
-        buf_printf(&call->text, "Sent to %s [%s]\n", sent->to, sent->id);
-        if (to_self)
-            buf_puts(&call->text, "kept in your own inbox as deferred\n");
-        else
-            render_presence(&r, result->sent_count > 1 ? sent->to : NULL, sent->last_seen_ms, waiting);
-    }
+    for (size_t i = 0; i < result->sent_count; i++)
+        sending_show_one(call, &result->sent[i], result->sent_count == 1);
 }

@@ -5,9 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../common/clock.h"
 #include "../../common/fence.h"
 #include "../../common/utf8.h"
-#include "../http/parking.h"
+#include "render.h"
 
 enum { STORE_RETRY_AFTER_S = 2, ERROR_TEXT_MAX = 512 };
 
@@ -68,12 +69,12 @@ const struct store_caller *tool_caller(struct tool_call *call)
     return &call->caller;
 }
 
-void tool_notify(struct tool_call *call, const char *agent)
+struct render tool_render(struct tool_call *call)
 {
-    char key[ADDRESS_SIZE];
-
-    ident_format(call->who->namespace_id, agent, key);
-    parking_notify(call->relay->parking, key);
+    return (struct render){.out = &call->text,
+        .now_ms = clock_wall_ms(),
+        .max_bytes = call->client->max_offer_bytes,
+        .home = call->who->namespace_id};
 }
 
 const char *tool_text(const struct tool_call *call, const char *name)

@@ -3,7 +3,6 @@
 #ifndef RELAY_TOOLS_TOOL_H
 #define RELAY_TOOLS_TOOL_H
 
-#include "../../common/ident.h"
 #include "../../common/json.h"
 #include "../auth/authenticator.h"
 #include "../http/exchange.h"
@@ -29,7 +28,7 @@ struct tool_call {
     enum wake wake;
     int64_t began_ms;     /* monotonic, of the first run */
     int64_t wait_seconds; /* how long it may last; kept by the tool */
-    struct wait wait;     /* to fill in before VERDICT_WAIT; the key is borrowed */
+    struct wait wait;     /* to fill in before VERDICT_WAIT; the keys are borrowed */
 
     /* the result */
     struct buf text; /* what the model reads */
@@ -64,8 +63,9 @@ enum verdict tool_fail_store(struct tool_call *call);
  * without one, they are applied by whoever ran it. */
 const struct store_caller *tool_caller(struct tool_call *call);
 
-/* Wakes the waits of an agent in the caller's namespace: something was stored for it. */
-void tool_notify(struct tool_call *call, const char *agent);
+/* Writes to the call's text, as the caller reads it. */
+struct render;
+struct render tool_render(struct tool_call *call);
 
 /* Arguments, as tool_spec_check left them. */
 /* The text of an optional argument; NULL where it is absent or empty. */

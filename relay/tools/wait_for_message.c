@@ -26,7 +26,7 @@ static enum verdict restarting(struct tool_call *call)
 static enum verdict revoked(struct tool_call *call)
 {
     /* The notification that woke this wait was for a session that may still read. */
-    parking_notify(call->relay->parking, call->who->address);
+    parking_notify(call->relay->parking, call->who->parking_keys);
     return tool_fail(call, "The token of %s was revoked or has run out. Ask your operator for a new one.",
         call->who->address);
 }
@@ -55,7 +55,7 @@ static enum verdict park(
     }
     /* A peek takes nothing, so that it must not have the one notification that a taker is waiting for. */
     call->wait = (struct wait){
-        .key = call->who->address, .ticket = ticket, .until_ms = until_ms, .exclusive = !call->peek};
+        .keys = call->who->parking_keys, .ticket = ticket, .until_ms = until_ms, .exclusive = !call->peek};
     return VERDICT_WAIT;
 }
 
@@ -70,7 +70,7 @@ enum verdict tool_wait_for_message(struct tool_call *call)
         call->wait_seconds = timeout_s(call);
     int64_t deadline_ms = call->began_ms + call->wait_seconds * MS_PER_SECOND;
     /* Before the look: what is stored after it makes the wait look again. */
-    uint64_t ticket = parking_ticket(call->relay->parking, call->who->address);
+    uint64_t ticket = parking_ticket(call->relay->parking, call->who->parking_keys);
     struct store_offer_result result = {0};
     enum verdict verdict = VERDICT_DONE;
 

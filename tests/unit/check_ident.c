@@ -122,6 +122,13 @@ START_TEST(the_nearest_name_comes_first)
     ident_sort_nearest("xx", equal, LENGTH_OF(equal));
     ck_assert_str_eq(equal[0], "xy");
     ident_sort_nearest("xx", equal, 0);
+
+    char far[] = "a@backend", near[] = "backen@elsewhere";
+    char *addresses_of[] = {far, near};
+    ident_sort_nearest("backend", addresses_of, LENGTH_OF(addresses_of));
+    ck_assert_str_eq(addresses_of[0], near);
+    ident_sort_nearest("a@backen", addresses_of, LENGTH_OF(addresses_of));
+    ck_assert_str_eq(addresses_of[0], far);
 }
 END_TEST
 

@@ -1,4 +1,5 @@
 /* The cache of identities, the table below it, and places for streams. */
+#include <bsd/string.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,9 +29,20 @@ static enum identity_answer ask(const char *hash, int64_t now_ms)
     return answer;
 }
 
+/* "agent" in "ns", and in "other" and "third". */
+static const struct identity *somebody(const char *hash)
+{
+    char namespace_id[] = "ns", agent[] = "agent", other[] = "other", third[] = "third";
+    char *also[] = {other, third};
+    struct store_token token = {
+        .namespace_id = namespace_id, .agent = agent, .also = also, .also_count = LENGTH_OF(also)};
+    (void)strlcpy(token.hash, hash, sizeof token.hash);
+    return identity_new(&token);
+}
+
 static void put_known(const char *hash, int64_t until_ms)
 {
-    const struct identity *who = identity_new("ns", "agent", NULL, hash);
+    const struct identity *who = somebody(hash);
     identity_cache_put(&cache, hash, who, until_ms, cache.generation);
     identity_release(who);
 }
@@ -61,10 +73,33 @@ START_TEST(says_who)
 }
 END_TEST
 
+START_TEST(is_itself_in_several_namespaces)
+{
+    static const struct {
+        const char *namespace_id, *name;
+    } names[] = {{"ns", "b"}, {"other", "b@other"}, {"unknown", "b@unknown"}};
+    const struct identity *who = somebody("h");
+    const struct store_caller caller = identity_caller(who);
+    ck_assert_str_eq(who->parking_keys, "agent@ns\nagent@other\nagent@third");
+    ck_assert_str_eq(caller.namespace_id, "ns");
+    ck_assert_str_eq(caller.agent, "agent");
+    ck_assert_uint_eq(caller.also_count, 2);
+    ck_assert_str_eq(caller.also[1], "third");
+    ck_assert(identity_is_in(who, "ns") && identity_is_in(who, "other") && identity_is_in(who, "third"));
+    ck_assert(!identity_is_in(who, "unknown") && !identity_is_in(who, ""));
+    for (size_t i = 0; i < LENGTH_OF(names); i++) {
+        char name[ADDRESS_SIZE];
+        identity_name(who, names[i].namespace_id, "b", name);
+        ck_assert_str_eq(name, names[i].name);
+    }
+    identity_release(who);
+}
+END_TEST
+
 /* What the store said before a revocation must not come back after it. */
 START_TEST(answers_older_than_a_change_are_dropped)
 {
-    const struct identity *who = identity_new("ns", "agent", NULL, "h");
+    const struct identity *who = somebody("h");
     const uint64_t before = cache.generation;
     identity_cache_forget(&cache);
     identity_cache_put(&cache, "h", who, 100, before);
@@ -126,6 +161,7 @@ int main(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, remembers_until);
     tcase_add_test(tests, says_who);
+    tcase_add_test(tests, is_itself_in_several_namespaces);
     tcase_add_test(tests, answers_older_than_a_change_are_dropped);
     tcase_add_test(tests, unknown_ones_push_nobody_out);
     tcase_add_test(tests, bounded);

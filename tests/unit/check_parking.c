@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../../common/alloc.h"
+#include "../../common/buf.h"
 #include "../../common/clock.h"
 #include "../../common/secret.h"
 #include "../../relay/http/parking_loop.h"
@@ -166,6 +167,81 @@ START_TEST(just_now_passes)
 }
 END_TEST
 
+START_TEST(a_wait_under_several_keys_is_woken_by_each)
+{
+    enter(&who[0], "x\ny\nz", true);
+    ck_assert_uint_eq(parking_count(parking), 1);
+    parking_notify(parking, "y");
+    expect_woken("a");
+    ck_assert_uint_eq(parking_count(parking), 0);
+    parking_notify(parking, "x");
+    expect_woken("");
+
+    /* News under two of its keys wakes it once, and the next of the other key. */
+    enter(&who[0], "x\ny", true);
+    enter(&who[1], "y", true);
+    enter(&who[2], "y\nx", false);
+    parking_notify(parking, "x");
+    parking_notify(parking, "y");
+    expect_woken("acb");
+
+    /* One call may tell of several. */
+    enter(&who[0], "x", true);
+    enter(&who[1], "y", true);
+    enter(&who[2], "z", true);
+    parking_notify(parking, "x\ny");
+    expect_woken("ab");
+    parking_leave(parking, &who[2]);
+}
+END_TEST
+
+START_TEST(several_keys_are_left_together)
+{
+    enter(&who[0], "x\ny", true);
+    ck_assert(parking_is_waiting(parking, "x") && parking_is_waiting(parking, "y"));
+    ck_assert(!parking_is_waiting(parking, "x\ny")); /* that is one key's question */
+    parking_leave(parking, &who[0]);
+    parking_notify(parking, "x\ny");
+    expect_woken("");
+
+    enter(&who[0], "x\ny", true);
+    enter(&who[1], "x\ny", false);
+    parking_notify_all(parking);
+    expect_woken("ab");
+    ck_assert_uint_eq(parking_count(parking), 0);
+}
+END_TEST
+
+START_TEST(a_ticket_of_several_keys_ends_with_news_of_one)
+{
+    const uint64_t ticket = parking_ticket(parking, "x\ny");
+    parking_notify(parking, "y");
+    ck_assert(!parking_enter(parking, &who[0], "x\ny", ticket));
+    ck_assert_uint_eq(parking_count(parking), 0);
+    parking_notify(parking, "y");
+    expect_woken("");
+}
+END_TEST
+
+/* The same key twice, and keys that share a place: none of it wakes anybody twice. */
+START_TEST(keys_that_meet_do_no_harm)
+{
+    struct buf keys = {0};
+    buf_puts(&keys, "x\nx");
+    for (int i = 0; i < 20000; i++)
+        buf_printf(&keys, "\nk%d", i);
+    enter(&who[0], buf_text(&keys), false);
+    enter(&who[1], "x\nx", true);
+    parking_notify(parking, "x");
+    parking_notify(parking, "k77");
+    expect_woken("ba");
+    enter(&who[0], buf_text(&keys), true);
+    parking_leave(parking, &who[0]);
+    ck_assert_uint_eq(parking_count(parking), 0);
+    buf_free(&keys);
+}
+END_TEST
+
 /* More keys than places. */
 START_TEST(many_keys)
 {
@@ -243,6 +319,10 @@ int main(void)
     tcase_add_test(tests, who_left_is_not_woken);
     tcase_add_test(tests, exclusive_waits_count_as_waiting);
     tcase_add_test(tests, just_now_passes);
+    tcase_add_test(tests, a_wait_under_several_keys_is_woken_by_each);
+    tcase_add_test(tests, several_keys_are_left_together);
+    tcase_add_test(tests, a_ticket_of_several_keys_ends_with_news_of_one);
+    tcase_add_test(tests, keys_that_meet_do_no_harm);
     tcase_add_test(tests, many_keys);
     tcase_add_test(tests, no_news_is_slept_through);
     return run_unit(suite);

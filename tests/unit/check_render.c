@@ -25,7 +25,7 @@ static void teardown(void)
 
 static struct render reader(size_t max_bytes)
 {
-    return (struct render){&out, now_ms, max_bytes};
+    return (struct render){&out, now_ms, max_bytes, "myproject"};
 }
 
 static struct store_message message(const char *content)
@@ -167,13 +167,44 @@ START_TEST(whether_to_wait)
 }
 END_TEST
 
+/* What is not of the reader's own namespace is named so that it can be written to. */
+START_TEST(agents_of_another_namespace)
+{
+    struct render r = reader(10000);
+    struct store_message m = message("x");
+    struct store_messages messages = {&m, 1};
+    struct store_agent item = agent("frontend", NULL, NULL, now_ms);
+    struct store_agents agents = {&item, 1};
+
+    m.namespace_id = item.namespace_id = "shop";
+    m.attempt = 0;
+    render_offered(&r, &m, 1);
+    render_preview(&r, &m, 10);
+    render_recalled(&r, &m, 0, 1);
+    render_agents(&r, &agents, "backend", now_ms, true);
+    ck_assert_str_eq(buf_text(&out),
+        "From frontend@shop (2 min ago) [" ID "]\n> x\nFrom frontend@shop (2 min ago) [" ID "]\n> x\n"
+        "From frontend@shop to backend@shop (2 min ago) [" ID "], pending\n> x\n"
+        "Online: frontend@shop\n");
+    struct json_object *list = json_of_messages(&messages, "myproject", false);
+    struct json_object *first = json_object_array_get_idx(list, 0);
+    ck_assert_str_eq(json_text_or(first, "from", ""), "frontend@shop");
+    ck_assert_str_eq(json_text_or(first, "to", ""), "backend@shop");
+    json_object_put(list);
+    buf_reset(&out);
+    m.namespace_id = "old\n> name";
+    render_preview(&r, &m, 10);
+    ck_assert_ptr_nonnull(strstr(buf_text(&out), "From frontend@old__ name (2 min ago)"));
+}
+END_TEST
+
 START_TEST(messages_for_programs)
 {
     struct store_message m = message("a\x1b[0m\n> b");
     struct store_messages messages = {&m, 1};
 
     memcpy(m.reply_to, ROOT, sizeof m.reply_to);
-    struct json_object *list = json_of_messages(&messages, false);
+    struct json_object *list = json_of_messages(&messages, "myproject", false);
     struct json_object *item = json_object_array_get_idx(list, 0);
     ck_assert_str_eq(json_text_or(item, "message_id", ""), ID);
     ck_assert_str_eq(json_text_or(item, "content", ""), "a\x1b[0m\n> b");
@@ -183,7 +214,7 @@ START_TEST(messages_for_programs)
     ck_assert(!json_object_object_get_ex(item, "status", NULL));
     json_object_put(list);
 
-    list = json_of_messages(&messages, true);
+    list = json_of_messages(&messages, "myproject", true);
     item = json_object_array_get_idx(list, 0);
     ck_assert_str_eq(json_text_or(item, "status", ""), "pending");
     ck_assert_str_eq(json_text_or(item, "read_at", "never"), "never");
@@ -202,6 +233,7 @@ int main(void)
     tcase_add_loop_test(tests, what_became_of_it, 0, 7);
     tcase_add_test(tests, agents_online_and_away);
     tcase_add_test(tests, whether_to_wait);
+    tcase_add_test(tests, agents_of_another_namespace);
     tcase_add_test(tests, messages_for_programs);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
