@@ -44,8 +44,7 @@ static const struct {
 
 static const char *const responses[] = {"code"}, *const response_modes[] = {"query"},
                          *const challenges[] = {"S256"}, *const scopes[] = {OAUTH_SCOPE};
-static const char *const grants[] = {
-    "authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code"};
+static const char *const grants[] = {GRANT_CODE, GRANT_REFRESH, GRANT_DEVICE};
 
 static const struct {
     const char *key;

@@ -2,8 +2,8 @@
  * 3.4).
  *
  * Clients that log in get a pair of tokens that run out, for this relay's MCP endpoint alone. The bridge, by
- * a device code or an invitation, gets the bearer token of its agent, which has no end of its own: hence no
- * expires_in, and the agent's name beside it. */
+ * a device code, gets the bearer token of its agent, which has no end of its own: hence no expires_in, and
+ * the agent's name beside it. */
 #include "token_endpoint.h"
 
 #include <sodium.h>
@@ -12,8 +12,6 @@
 
 #include "../../common/clock.h"
 #include "../../common/log.h"
-#include "../auth/authenticator.h"
-#include "../auth/typed_code.h"
 #include "../relay.h"
 #include "../store/store_oauth.h"
 #include "authority.h"
@@ -189,9 +187,9 @@ static void refresh(const struct asked *asked)
     secret_wipe(&minted, sizeof minted);
 }
 
-/* ---- the bridge's ---- */
+/* ---- the bridge's: device_code ---- */
 
-static char label_login[] = "patchcord login", label_invitation[] = "invitation";
+static char label_login[] = "patchcord login";
 
 /* The token in clear, and as the store takes it. */
 struct bearer {
@@ -199,9 +197,9 @@ struct bearer {
     struct store_token token;
 };
 
-static void mint_bearer(struct bearer *out, char *label)
+static void mint_bearer(struct bearer *out)
 {
-    *out = (struct bearer){.token = {.label = label, .active = true}};
+    *out = (struct bearer){.token = {.label = label_login, .active = true}};
     secret_token_mint(out->text);
     secret_sha256_hex(out->text, strlen(out->text), out->token.hash);
 }
@@ -242,7 +240,7 @@ static void redeem_device(const struct asked *asked)
         return;
     }
     secret_sha256_hex(code, strlen(code), hash);
-    mint_bearer(&bearer, label_login);
+    mint_bearer(&bearer);
     const enum store_status status =
         store_device_redeem(asked->relay->store, hash, &bearer.token, DEVICE_INTERVAL_MS, &subject, &refusal);
     if (status == STORE_DONE) {
@@ -259,32 +257,6 @@ static void redeem_device(const struct asked *asked)
     secret_wipe(&bearer, sizeof bearer);
 }
 
-/* An invitation is typed or pasted, so that it may be guessed: each try counts. */
-static void redeem_invitation(const struct asked *asked)
-{
-    const char *typed = form_get(asked->form, "code");
-    char hash[SHA256_HEX_SIZE];
-    struct bearer bearer;
-    struct store_subject subject = {0};
-    enum store_status status = STORE_ABSENT;
-    if (!authenticator_count_try(asked->relay->auth, asked->ex))
-        return;
-    mint_bearer(&bearer, label_invitation);
-    if (typed && typed_code_hash(asked->relay->code_key, typed, hash))
-        status = store_invite_redeem(asked->relay->store, hash, &bearer.token, &subject);
-    if (status == STORE_DONE) {
-        answer_bearer(asked, bearer.text, &subject);
-        log_bearer(&bearer, &subject);
-    } else if (status == STORE_FAULT) {
-        endpoint_store_failed(asked->ex);
-    } else {
-        log_warn("invitation_refused");
-        refuse(asked, "invalid_grant", "The invitation is not known, was used, or has run out.");
-    }
-    store_subject_free(&subject);
-    secret_wipe(&bearer, sizeof bearer);
-}
-
 /* ---- all of them ---- */
 
 static const struct {
@@ -296,7 +268,6 @@ static const struct {
     {GRANT_CODE, false, true, redeem_code},
     {GRANT_REFRESH, false, true, refresh},
     {GRANT_DEVICE, true, false, redeem_device},
-    {GRANT_INVITE, true, false, redeem_invitation},
 };
 
 static void give(const struct asked *asked, const char *type)

@@ -8,7 +8,6 @@
 #define GRANT_CODE    "authorization_code"
 #define GRANT_REFRESH "refresh_token"
 #define GRANT_DEVICE  "urn:ietf:params:oauth:grant-type:device_code"
-#define GRANT_INVITE  "urn:patchcord:grant-type:invitation"
 
 enum {
     DEVICE_INTERVAL_S = 5, /* how often a device may ask */
