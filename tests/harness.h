@@ -136,6 +136,9 @@ struct open_call;
 /* Sends a modern MCP request on a connection of its own and returns at once. headers: more, or NULL. */
 struct open_call *call_begin(const struct relay_process *relay, const char *token, const char *method,
     const char *params, const char *const headers[]);
+/* The same at another path. */
+struct open_call *call_begin_at(const struct relay_process *relay, const char *path, const char *token,
+    const char *method, const char *params, const char *const headers[]);
 /* The same for a GET of any path. */
 struct open_call *call_get(
     const struct relay_process *relay, const char *token, const char *path, const char *const headers[]);

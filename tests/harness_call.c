@@ -25,18 +25,18 @@ static struct open_call *open_with(const struct relay_process *relay, struct buf
     return call;
 }
 
-struct open_call *call_begin(const struct relay_process *relay, const char *token, const char *method,
-    const char *params, const char *const headers[])
+struct open_call *call_begin_at(const struct relay_process *relay, const char *path, const char *token,
+    const char *method, const char *params, const char *const headers[])
 {
     char *name = NULL, *body = mcp_request_text(method, params, &name);
     struct buf request = {0};
 
     buf_printf(&request,
-        "POST /mcp/bearer HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAuthorization: Bearer %s\r\nContent-Type: "
+        "POST %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAuthorization: Bearer %s\r\nContent-Type: "
         "application/json\r\n"
         "Accept: application/json, text/event-stream\r\nMCP-Protocol-Version: 2026-07-28\r\nMcp-Method: "
         "%s\r\n",
-        relay->port, token, method);
+        path, relay->port, token, method);
     if (name)
         buf_printf(&request, "Mcp-Name: %s\r\n", name);
     for (size_t i = 0; headers && headers[i]; i++)
@@ -46,6 +46,12 @@ struct open_call *call_begin(const struct relay_process *relay, const char *toke
     free(body);
     free(name);
     return open_with(relay, &request);
+}
+
+struct open_call *call_begin(const struct relay_process *relay, const char *token, const char *method,
+    const char *params, const char *const headers[])
+{
+    return call_begin_at(relay, "/mcp/bearer", token, method, params, headers);
 }
 
 struct open_call *call_get(

@@ -128,7 +128,7 @@ static const char *asked_for(const struct oauth *oauth, const char *path, const 
     path += len;
     if (strncmp(path, base, base_len) == 0 && (path[base_len] == '\0' || path[base_len] == '/'))
         path += base_len;
-    return strcmp(path, "/") == 0 ? "" : path;
+    return path;
 }
 
 /* Clients look behind the well-known path for the issuer's own (RFC 8414 section 3.1) and, some, for that of
