@@ -228,6 +228,13 @@ static char *without_trailing_slash(const char *url)
     return xmemdup_text(url, len > 0 && url[len - 1] == '/' ? len - 1 : len);
 }
 
+/* What is stored is read in other folders. */
+static char *absolute_ca(const char *ca)
+{
+    char *path = ca && !credentials_is_pin(ca) ? realpath(ca, NULL) : NULL;
+    return path ? path : xstrdup_or_null(ca);
+}
+
 bool config_for_relay(
     const struct config_options *options, const char *url, struct config *out, struct buf *why)
 {
@@ -239,7 +246,7 @@ bool config_for_relay(
         char *folder = realpath(".", NULL);
         out->folder = folder ? folder : xstrdup("");
         out->url = without_trailing_slash(url);
-        out->ca_file = xstrdup_or_null(env.ca_file);
+        out->ca_file = absolute_ca(env.ca_file);
         out->client = xstrdup_or_null(options->client);
     }
     env_free_settings(config_settings, &env);

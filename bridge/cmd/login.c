@@ -175,7 +175,8 @@ static bool keep(struct login *login, const struct device_token *token, struct b
     struct credential entry = {.url = login->config.url,
         .token = token->token,
         .folder = login->config.folder,
-        .client = login->config.client};
+        .client = login->config.client,
+        .ca = login->config.ca_file};
     ident_format(token->who.namespace_id, token->who.agent, entry.agent);
     if (!credentials_put(login->credentials, &entry, why)) {
         buf_printf(why,
@@ -184,6 +185,8 @@ static bool keep(struct login *login, const struct device_token *token, struct b
             entry.agent);
         return false;
     }
+    if (!credentials_remove_others(login->credentials, &entry, why))
+        return false;
     printf("This folder is now %s at %s", entry.agent, login->config.url);
     if (entry.client)
         printf(", for %s", entry.client);

@@ -1,4 +1,5 @@
-/* `patchcord login`: against a scripted relay that says all that RFC 8628 lets it say. */
+/* `patchcord login`: against a scripted relay that says all that RFC 8628 lets it say, and through the pages
+ * of the real one. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include "../harness.h"
 #include "../harness_faults.h"
 #include "../harness_peer.h"
+#include "../harness_visitor.h"
 
 #define DEVICE "/device_authorization"
 #define TOKEN  "/token"
@@ -20,7 +22,7 @@
     "{\"access_token\":\"pc_given\",\"token_type\":\"Bearer\",\"agent\":\"frontend\",\"namespace\":"         \
     "\"shop\"}"
 
-enum { LOGIN_MS = 30 * 1000, SLOWER_MS = 5000 };
+enum { LOGIN_MS = 30 * 1000, SLOWER_MS = 5000, INTERVAL_MS = 5000 };
 
 static struct peer *peer;
 static const char *home;
@@ -177,6 +179,30 @@ START_TEST(a_client_of_the_folder_gets_its_own)
     says(&result.out, ", for codex.");
     char *text = stored();
     ck_assert_ptr_nonnull(strstr(text, "codex"));
+    free(text);
+}
+END_TEST
+
+/* Otherwise both would be the folder's, and neither. */
+START_TEST(a_second_login_takes_the_place_of_the_first)
+{
+    static const struct token_answer answers[] = {{200, APPROVED, NULL},
+        {200, "{\"access_token\":\"pc_second\",\"agent\":\"backend\",\"namespace\":\"shop\"}", NULL},
+        {.status = -1}};
+    FILE *file = fopen("ca.pem", "w");
+    ck_assert_ptr_nonnull(file);
+    fclose(file);
+    token_answers = answers;
+    peer = peer_start(script);
+    const char *const args[] = {url(), NULL}, *const env[] = {"PATCHCORD_CA_FILE=ca.pem", NULL};
+    ck_assert_msg(login(args, env) == 0, "%s", buf_text(&result.err));
+    ck_assert_msg(login(args, env) == 0, "%s", buf_text(&result.err));
+    says(&result.out, "This folder is now backend@shop");
+    char *text = stored(), *here = realpath("ca.pem", NULL);
+    ck_assert_ptr_null(strstr(text, "pc_given"));
+    ck_assert_ptr_nonnull(strstr(text, "pc_second"));
+    ck_assert_ptr_nonnull(strstr(text, here));
+    free(here);
     free(text);
 }
 END_TEST
@@ -413,6 +439,113 @@ START_TEST(no_browser_is_opened_unasked)
 }
 END_TEST
 
+/* ---- through the real relay's pages ---- */
+
+static struct visitor person;
+static struct program *terminal;
+static struct faults *faults; /* moves the terminal's clock */
+static char *terminal_home;
+
+static void begin_at_relay(void)
+{
+    home = temp_folder();
+    faults = faults_new();
+    terminal_home = xasprintf("HOME=%s", home);
+    const char *env[8] = {terminal_home, "XDG_CONFIG_HOME"};
+    for (size_t i = 0; faults_env(faults)[i]; i++)
+        env[i + 2] = faults_env(faults)[i];
+    person.relay = relay_start(NULL, (const char *const[]){"PATCHCORD_LOG_LEVEL=debug", NULL});
+    const char *const argv[] = {"patchcord", "login", person.relay->url, NULL};
+    terminal = program_start(argv, env);
+    ck_assert(program_await(terminal, "Ctrl-C", LOGIN_MS));
+}
+
+static void end_at_relay(void)
+{
+    visitor_check_log(&person);
+    visitor_free(&person);
+    program_result_free(&result);
+    faults_free(faults);
+    free(terminal_home);
+}
+
+/* Lets the terminal ask now, and end. */
+static int terminal_ends(void)
+{
+    faults_pass_time(faults, INTERVAL_MS);
+    return program_end(terminal, 0);
+}
+
+/* What the terminal shows behind those words; the caller frees. */
+static char *shown(const char *words)
+{
+    const char *at = strstr(buf_text(&terminal->read), words);
+    ck_assert_msg(at != NULL, "%s", buf_text(&terminal->read));
+    at += strlen(words);
+    return xmemdup_text(at, strcspn(at, "\n"));
+}
+
+/* Opens the page that the terminal names, and types the code that it shows. */
+static void open_page(void)
+{
+    char *page = shown("Open      "), *code = shown("and enter ");
+    const char *path = strstr(page, "/device");
+    ck_assert_msg(path != NULL, "%s", page);
+    ck_assert_int_eq(visitor_get(&person, path), 200);
+    char *form = xasprintf("request=%s&user_code=%s", person.state, code);
+    ck_assert_int_eq(visitor_post(&person, "/device", form), 200);
+    ck_assert(visitor_sees(&person, code));
+    ck_assert(visitor_sees(&person, "127.0.0.1"));
+    free(form);
+    free(code);
+    free(page);
+}
+
+static int run_at_home(const char *const argv[])
+{
+    program_result_free(&result);
+    run_program(argv, (const char *const[]){terminal_home, "XDG_CONFIG_HOME", NULL}, NULL, LOGIN_MS, &result);
+    return result.exit_code;
+}
+
+START_TEST(a_person_lets_a_terminal_in)
+{
+    open_page();
+    ck_assert_int_eq(visitor_allow(&person, "/device", "0123-4567-89AB-C"), 400);
+    char *code = visitor_connect_code(&person, "--agent frontend@shop");
+    ck_assert_int_eq(visitor_allow(&person, "/device", code), 200);
+    ck_assert_int_eq(terminal_ends(), 0);
+    /* The token is a bridge's, and is there for every command in this folder. */
+    ck_assert_int_eq(run_at_home((const char *const[]){"patchcord", "inbox", NULL}), 0);
+    says(&result.out, "frontend@shop");
+    free(code);
+}
+END_TEST
+
+START_TEST(a_person_refuses_a_terminal)
+{
+    open_page();
+    char *form = xasprintf("request=%s&decision=deny&code=", person.state);
+    ck_assert_int_eq(visitor_post(&person, "/device", form), 200);
+    ck_assert_int_eq(terminal_ends(), 1);
+    assert_nothing_stored();
+    free(form);
+}
+END_TEST
+
+START_TEST(a_relay_that_restarts_knows_the_terminal)
+{
+    open_page();
+    relay_kill(person.relay);
+    relay_restart(person.relay, NULL);
+    open_page();
+    char *code = visitor_connect_code(&person, "--agent frontend@shop");
+    ck_assert_int_eq(visitor_allow(&person, "/device", code), 200);
+    ck_assert_int_eq(terminal_ends(), 0);
+    free(code);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("login");
@@ -420,6 +553,7 @@ int main(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, an_approved_code_becomes_a_stored_token);
     tcase_add_test(tests, a_client_of_the_folder_gets_its_own);
+    tcase_add_test(tests, a_second_login_takes_the_place_of_the_first);
     tcase_add_test(tests, slow_down_makes_it_slower);
     tcase_add_loop_test(tests, a_relay_that_is_away_or_busy_is_waited_for, 0, (int)LENGTH_OF(passings));
     tcase_add_loop_test(tests, a_refusal_is_said, 0, (int)LENGTH_OF(refusals));
@@ -432,5 +566,10 @@ int main(void)
     tcase_add_test(tests, a_mac_opens_it_too);
     tcase_add_test(tests, without_a_browser_it_goes_on);
     tcase_add_test(tests, no_browser_is_opened_unasked);
+    TCase *real = harness_case(suite, "pages");
+    tcase_add_checked_fixture(real, begin_at_relay, end_at_relay);
+    tcase_add_test(real, a_person_lets_a_terminal_in);
+    tcase_add_test(real, a_person_refuses_a_terminal);
+    tcase_add_test(real, a_relay_that_restarts_knows_the_terminal);
     return run_suite(suite);
 }
