@@ -1,4 +1,5 @@
 /* Grants of clients that logged in: what the operator sees of them, shuts out, and keeps through restarts. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,8 +54,9 @@ static void register_client(const char *name)
     free(json);
 }
 
-/* As the client that registered last; words are those of the command connect. */
-static struct login log_in(const char *words)
+/* The form that redeems a new authorization code of the client that registered last; words are those of the
+ * command connect. The caller frees. */
+static char *authorized(const char *words)
 {
     char *connect = visitor_connect_code(&v, words);
     char *path = xasprintf("/authorize?response_type=code&client_id=%s&redirect_uri=" CALLBACK_ESC
@@ -67,14 +69,24 @@ static struct login log_in(const char *words)
     char *form = xasprintf("grant_type=authorization_code&client_id=%s&code=%s&redirect_uri=" CALLBACK_ESC
                            "&code_verifier=" PKCE_VERIFIER,
         client, code);
-    ck_assert_msg(visitor_post(&v, "/token", form) == 200, "%s", buf_text(&v.reply.body));
-    const struct login login = {
-        xstrdup(visitor_json(&v, "access_token")), xstrdup(visitor_json(&v, "refresh_token"))};
     free(connect);
     free(path);
     free(code);
+    return form;
+}
+
+static struct login answered_login(void)
+{
+    return (struct login){
+        xstrdup(visitor_json(&v, "access_token")), xstrdup(visitor_json(&v, "refresh_token"))};
+}
+
+static struct login log_in(const char *words)
+{
+    char *form = authorized(words);
+    ck_assert_msg(visitor_post(&v, "/token", form) == 200, "%s", buf_text(&v.reply.body));
     free(form);
-    return login;
+    return answered_login();
 }
 
 /* The status of /token; with 200 the login is the new pair. */
@@ -84,8 +96,7 @@ static int refresh(struct login *login)
     const int status = visitor_post(&v, "/token", form);
     if (status == 200) {
         login_free(login);
-        *login = (struct login){
-            xstrdup(visitor_json(&v, "access_token")), xstrdup(visitor_json(&v, "refresh_token"))};
+        *login = answered_login();
     }
     free(form);
     return status;
@@ -275,6 +286,41 @@ START_TEST(a_login_survives_a_kill)
 }
 END_TEST
 
+enum { ENV_MAX = 8 };
+
+/* Again, by the plan; env is then its settings. */
+static void restart_with(const struct faults *faults, const char *env[static ENV_MAX])
+{
+    const char *const *preload = faults_env(faults);
+    env[0] = "PATCHCORD_CLEANUP_TOKEN=operator";
+    for (size_t i = 0; preload[i] && i + 2 < ENV_MAX; i++)
+        env[i + 1] = preload[i];
+    relay_stop(v.relay);
+    relay_restart(v.relay, env);
+}
+
+START_TEST(a_login_is_on_the_disk_before_it_is_answered)
+{
+    struct faults *faults = faults_new();
+    const char *env[ENV_MAX] = {NULL};
+    restart_with(faults, env);
+    register_client("A client");
+    char *form = authorized("--agent webapp@shop");
+    faults_fail(faults, FAULT_SYNC, 0, FAULTS_ALL, EIO);
+    ck_assert_int_ge(visitor_post(&v, "/token", form), 500);
+    ck_assert_str_eq(visitor_json(&v, "access_token"), "");
+    ck_assert_int_gt(faults_hits(faults, FAULT_SYNC), 0);
+    faults_end(faults);
+    ck_assert_int_eq(visitor_post(&v, "/token", form), 200); /* nothing had been used up */
+    struct login login = answered_login();
+    ck_assert_int_eq(inbox_status(login.access), 200);
+    ck_assert_int_eq(relay_stop(v.relay), 0);
+    login_free(&login);
+    free(form);
+    faults_free(faults);
+}
+END_TEST
+
 static int64_t cleaned(const char *path, const char *key)
 {
     struct http_reply reply;
@@ -289,12 +335,8 @@ static int64_t cleaned(const char *path, const char *key)
 START_TEST(what_logging_in_leaves_behind_is_cleaned_up)
 {
     struct faults *faults = faults_new();
-    relay_stop(v.relay);
-    const char *const *preload = faults_env(faults);
-    const char *env[8] = {"PATCHCORD_CLEANUP_TOKEN=operator"};
-    for (size_t i = 0; preload[i] && i + 2 < LENGTH_OF(env); i++)
-        env[i + 1] = preload[i];
-    relay_restart(v.relay, env);
+    const char *env[ENV_MAX] = {NULL};
+    restart_with(faults, env);
     register_client("Unused");
     register_client("A client");
     struct login login = log_in("--agent webapp@shop");
@@ -326,6 +368,7 @@ int main(void)
     tcase_add_test(tests, grants_are_revoked_by_agent_client_or_all);
     tcase_add_test(tests, revoking_tokens_tells_of_grants);
     tcase_add_test(tests, a_login_survives_a_kill);
+    tcase_add_test(tests, a_login_is_on_the_disk_before_it_is_answered);
     tcase_add_test(tests, what_logging_in_leaves_behind_is_cleaned_up);
     return run_suite(suite);
 }
