@@ -69,6 +69,11 @@ START_TEST(defaults)
     ck_assert_str_eq(c.attachment_types, MEDIA_TYPES_ALLOWED);
     ck_assert_int_eq(c.workers, 64);
     ck_assert_int_eq(c.output_format, OUTPUT_TEXT);
+    ck_assert_int_eq(c.oauth_access_ttl_seconds, 86400);
+    ck_assert_int_eq(c.oauth_refresh_ttl_seconds, 31536000);
+    ck_assert(!c.oauth_auto_approve);
+    ck_assert_ptr_null(c.oauth_clients);
+    ck_assert_str_eq(c.oauth_default_namespace, "default");
     ck_assert_ptr_null(c.cleanup_token);
     ck_assert_ptr_null(c.metrics_token);
     ck_assert_ptr_null(c.trusted_proxies);
@@ -88,6 +93,21 @@ START_TEST(public_url_follows_the_port)
     config_set_port(&c, 4711);
     ck_assert_str_eq(c.public_url, "https://relay.example.org");
     config_free(&c);
+}
+END_TEST
+
+START_TEST(namespace_of_known_clients)
+{
+    ck_assert_int_eq(setenv("PATCHCORD_DEFAULT_NAMESPACE", "team", 1), 0);
+    struct config c = load();
+    ck_assert_str_eq(c.oauth_default_namespace, "team");
+    config_free(&c);
+    ck_assert_int_eq(setenv("PATCHCORD_OAUTH_DEFAULT_NAMESPACE", "Home", 1), 0);
+    c = load();
+    ck_assert_str_eq(c.oauth_default_namespace, "home");
+    config_free(&c);
+    assert_refused("PATCHCORD_OAUTH_DEFAULT_NAMESPACE", "no name", "no name");
+    assert_refused("PATCHCORD_OAUTH_AUTO_APPROVE", "perhaps", "perhaps");
 }
 END_TEST
 
@@ -181,6 +201,8 @@ START_TEST(paths_that_collide)
     assert_refused("PATCHCORD_MCP_PATH", "/health", "/health");
     assert_refused("PATCHCORD_BEARER_PATH", "/api/inbox", "/api/inbox");
     assert_refused("PATCHCORD_BEARER_PATH", "/mcp", "must differ");
+    assert_refused("PATCHCORD_MCP_PATH", "/token", "/token");
+    assert_refused("PATCHCORD_MCP_PATH", "/.well-known/mcp", "/.well-known/mcp");
 }
 END_TEST
 
@@ -203,6 +225,7 @@ int main(void)
     tcase_add_checked_fixture(tests, setup, NULL);
     tcase_add_test(tests, defaults);
     tcase_add_test(tests, public_url_follows_the_port);
+    tcase_add_test(tests, namespace_of_known_clients);
     tcase_add_test(tests, data_folder);
     tcase_add_test(tests, both_tls_files_or_none);
     tcase_add_test(tests, types_of_attachments);
