@@ -158,7 +158,7 @@ static enum store_status redeem_run(struct db *db, void *arg)
     const char *state = (const char *)sqlite3_column_text(statement, 0);
     const bool is_approved = strcmp(state, "approved") == 0, is_denied = strcmp(state, "denied") == 0;
     const bool was_asked = sqlite3_column_type(statement, 1) != SQLITE_NULL;
-    const int64_t since_ms = db->now_ms - sqlite3_column_int64(statement, 1);
+    const int64_t since_ms = db->now_ms - sqlite3_column_int64(statement, 1); /* below 0: a clock set back */
     if (is_approved)
         sqlite_subject_read(statement, 2, job->subject);
     db_done(statement);
@@ -168,7 +168,8 @@ static enum store_status redeem_run(struct db *db, void *arg)
             DB_INT(db->now_ms)))
         return STORE_FAULT;
     if (!is_approved)
-        return refuse(job, was_asked && since_ms < job->interval_ms ? REFUSAL_SLOW_DOWN : REFUSAL_PENDING);
+        return refuse(job,
+            was_asked && since_ms >= 0 && since_ms < job->interval_ms ? REFUSAL_SLOW_DOWN : REFUSAL_PENDING);
     return sqlite_subject_let_in(db, job->subject, job->token) ? STORE_DONE : STORE_FAULT;
 }
 

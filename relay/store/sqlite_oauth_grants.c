@@ -1,8 +1,4 @@
 /* Grants: what authorization codes and refresh tokens turn into. */
-#include <bsd/string.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "sqlite_oauth.h"
 
 /* ---- reading ---- */

@@ -188,6 +188,20 @@ START_TEST(an_invitation_survives_the_relay_and_not_its_hour)
 }
 END_TEST
 
+/* With the key of the codes, which is not in the database. */
+START_TEST(an_invitation_survives_a_backup)
+{
+    char *code = invite("invite alice@team"), *copy = xasprintf("%s/copy", temp_folder());
+    char *line = xasprintf("backup %s", copy);
+    ck_assert_int_eq(relay_command(relay, line, NULL, &result), 0);
+    relay = relay_start(copy, NULL);
+    ck_assert_int_eq(join(code), 200);
+    free(line);
+    free(copy);
+    free(code);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("invite");
@@ -199,5 +213,6 @@ int main(void)
     tcase_add_test(tests, what_is_no_invitation_lets_nobody_in);
     tcase_add_test(tests, guesses_are_failed_logins);
     tcase_add_test(tests, an_invitation_survives_the_relay_and_not_its_hour);
+    tcase_add_test(tests, an_invitation_survives_a_backup);
     return run_suite(suite);
 }
