@@ -121,6 +121,13 @@ void typed_code_key_free(struct typed_code_key *key)
     free(key);
 }
 
+void typed_code_key_derive(
+    const struct typed_code_key *key, const char *purpose, unsigned char out[static TYPED_CODE_DERIVED_BYTES])
+{
+    crypto_generichash(out, TYPED_CODE_DERIVED_BYTES, (const unsigned char *)purpose, strlen(purpose),
+        key->bytes, sizeof key->bytes);
+}
+
 bool typed_code_hash(const struct typed_code_key *key, const char *typed, char out[static SHA256_HEX_SIZE])
 {
     char code[TYPED_CODE_SIZE];

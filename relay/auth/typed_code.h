@@ -36,6 +36,12 @@ struct typed_code_key *typed_code_key_open(const char *data_dir, const char *cre
 /* Wipes it; NULL is fine. */
 void typed_code_key_free(struct typed_code_key *key);
 
+enum { TYPED_CODE_DERIVED_BYTES = 32 };
+/* Another key that all the relay's processes have, for that purpose (a text in lower case, which is no code).
+ */
+void typed_code_key_derive(const struct typed_code_key *key, const char *purpose,
+    unsigned char out[static TYPED_CODE_DERIVED_BYTES]);
+
 /* The hash that the store has of what a person typed: lower-case hex. False (out is ""): it is no code. */
 MUST_CHECK bool typed_code_hash(
     const struct typed_code_key *key, const char *typed, char out[static SHA256_HEX_SIZE]);

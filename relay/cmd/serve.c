@@ -191,6 +191,7 @@ static bool open_oauth(struct serving *s, struct buf *why)
         .name = s->config.name,
         .mcp_path = s->config.mcp_path,
         .bearer_path = s->config.bearer_path,
+        .code_key = s->code_key,
         .access_ttl_ms = s->config.oauth_access_ttl_seconds * MS_PER_SECOND,
         .refresh_ttl_ms = s->config.oauth_refresh_ttl_seconds * MS_PER_SECOND,
         .asks_per_minute = s->config.anon_rate_limit_per_minute,

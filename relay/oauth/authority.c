@@ -1,6 +1,5 @@
 #include "authority.h"
 
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,9 +9,12 @@
 #include "../../common/url.h"
 #include "../auth/address.h"
 #include "../auth/authenticator.h"
+#include "../auth/typed_code.h"
 #include "../http/parking.h"
 #include "../relay.h"
 #include "client_document.h"
+
+_Static_assert((int)SIGNED_STATE_KEY_BYTES == (int)TYPED_CODE_DERIVED_BYTES, "the key is derived");
 
 enum { TRIES_KEPT = 16384 };
 
@@ -63,7 +65,7 @@ struct oauth *oauth_new(const struct oauth_options *options, struct buf *why)
     oauth->resource = xasprintf("%s%s", options->public_url, options->mcp_path);
     oauth->access_ttl_ms = options->access_ttl_ms;
     oauth->refresh_ttl_ms = options->refresh_ttl_ms;
-    randombytes_buf(oauth->state_key, sizeof oauth->state_key);
+    typed_code_key_derive(options->code_key, "the state of pages", oauth->state_key);
     pthread_mutex_init(&oauth->lock, NULL);
     oauth->asks = rate_limit_new(options->asks_per_minute, options->ban_ms);
     lru_init(&oauth->tries, TRIES_KEPT, sizeof(struct tries), NULL);

@@ -12,8 +12,7 @@
 #include "../auth/rate_limit.h"
 #include "auto_approval.h"
 #include "oauth.h"
-
-enum { AUTHORITY_KEY_BYTES = 32 };
+#include "signed_state.h"
 
 struct oauth {
     char *public_url; /* the issuer */
@@ -21,8 +20,8 @@ struct oauth {
     char *mcp_path, *bearer_path;
     char *resource; /* what tokens are for: public_url and mcp_path */
     int64_t access_ttl_ms, refresh_ttl_ms;
-    struct auto_approval *auto_approval;    /* NULL: nobody gets in without a connect code */
-    uint8_t state_key[AUTHORITY_KEY_BYTES]; /* of authorize_state.h; new with each start */
+    struct auto_approval *auto_approval;       /* NULL: nobody gets in without a connect code */
+    uint8_t state_key[SIGNED_STATE_KEY_BYTES]; /* of pages; the same for all relays of a database */
 
     pthread_mutex_t lock;    /* of what follows */
     struct rate_limit *asks; /* what strangers make the relay remember or fetch, by address */

@@ -205,8 +205,10 @@ static bool find_client(struct exchange *ex, const struct form *form, struct oau
         consent_refuse(ex, 400, "The application did not say which one it is (client_id).");
         return false;
     }
-    if (client_document_is_id(client_id) && !authority_admit(relay->oauth, ex))
+    if (client_document_is_id(client_id) && !authority_admit(relay->oauth, ex)) {
+        consent_refuse(ex, 429, "Too many requests from your address. Wait a minute, and try again.");
         return false;
+    }
     const enum oauth_client_found found = oauth_client_find(relay, client_id, client, &why);
     if (found == OAUTH_CLIENT_UNKNOWN)
         consent_refuse(ex, 400, buf_text(&why));

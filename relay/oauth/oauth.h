@@ -15,11 +15,13 @@
 #include "../http/exchange.h"
 
 struct oauth;
+struct typed_code_key;
 
 struct oauth_options {
     const char *public_url; /* the issuer */
     const char *name;       /* the relay's, for people */
     const char *mcp_path, *bearer_path;
+    const struct typed_code_key *code_key; /* what pages are signed with is derived from it */
     int64_t access_ttl_ms, refresh_ttl_ms;
     int64_t asks_per_minute, ban_ms; /* of one address: registrations and the like; 0: no limit */
     bool auto_approve;

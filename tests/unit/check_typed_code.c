@@ -171,6 +171,22 @@ START_TEST(a_key_stays_and_each_code_has_a_hash_of_its_own)
 }
 END_TEST
 
+START_TEST(other_keys_are_derived_from_it)
+{
+    struct buf why = {0};
+    unsigned char one[TYPED_CODE_DERIVED_BYTES], same[TYPED_CODE_DERIVED_BYTES],
+        another[TYPED_CODE_DERIVED_BYTES];
+    struct typed_code_key *key = typed_code_key_open(NULL, "credential", &why);
+    ck_assert_ptr_nonnull(key);
+    typed_code_key_derive(key, "pages", one);
+    typed_code_key_derive(key, "pages", same);
+    typed_code_key_derive(key, "others", another);
+    ck_assert_mem_eq(one, same, sizeof one);
+    ck_assert_mem_ne(one, another, sizeof one);
+    typed_code_key_free(key);
+}
+END_TEST
+
 START_TEST(a_key_of_a_credential_needs_no_file)
 {
     char first[SHA256_HEX_SIZE], second[SHA256_HEX_SIZE];
@@ -213,6 +229,7 @@ int main(void)
     tcase_add_test(tests, what_a_person_types_is_read_as_it_was_meant);
     tcase_add_test(tests, what_is_no_code_is_refused);
     tcase_add_test(tests, a_key_stays_and_each_code_has_a_hash_of_its_own);
+    tcase_add_test(tests, other_keys_are_derived_from_it);
     tcase_add_test(tests, a_key_of_a_credential_needs_no_file);
     tcase_add_test(tests, a_key_that_others_may_read_or_that_is_damaged_is_refused);
     return run_unit(suite);

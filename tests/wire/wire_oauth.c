@@ -963,6 +963,19 @@ START_TEST(a_page_runs_out)
 }
 END_TEST
 
+START_TEST(a_page_survives_a_restart)
+{
+    char *connect = visitor_connect_code(&v, "--agent alice@team");
+    ask();
+    visitor_check_log(&v);
+    ck_assert_int_eq(relay_stop(v.relay), 0);
+    relay_restart(v.relay, NULL);
+    visitor_allow(&v, "/authorize", connect);
+    has_status(&v, 303);
+    free(connect);
+}
+END_TEST
+
 START_TEST(codes_of_another_kind_let_nobody_in)
 {
     struct program_result result = {0};
@@ -1114,6 +1127,32 @@ START_TEST(a_client_reads_and_writes_its_own_namespaces_alone)
 }
 END_TEST
 
+START_TEST(with_also_it_is_the_same_agent_in_several_namespaces)
+{
+    char *here = relay_token(v.relay, "bob@team"), *there = relay_token(v.relay, "bob@other"),
+         *hidden = relay_token(v.relay, "bob@hidden");
+    log_in("--agent alice@team --also other");
+    free(tool_send(v.relay, there, "alice", "from the other side"));
+    ck_assert_int_eq(tool_at("/mcp", access_token, "inbox", "{\"all_agents\":true}"), 200);
+    ck_assert(visitor_sees(&v, "from the other side"));
+    ck_assert(!visitor_sees(&v, "hidden"));
+    ck_assert_int_eq(
+        tool_at("/mcp", access_token, "send_message", "{\"to\":\"bob\",\"content\":\"which one?\"}"), 200);
+    ck_assert(visitor_sees(&v, "\"isError\":true"));
+    ck_assert(visitor_sees(&v, "bob@team") && visitor_sees(&v, "bob@other") && !visitor_sees(&v, "hidden"));
+    ck_assert_int_eq(
+        tool_at("/mcp", access_token, "send_message", "{\"to\":\"bob@other\",\"content\":\"you\"}"), 200);
+    ck_assert(visitor_sees(&v, "Sent to bob"));
+    tool_says(v.relay, there, "inbox", "{}", "> you");
+    ck_assert_int_eq(
+        tool_at("/mcp", access_token, "send_message", "{\"to\":\"bob@hidden\",\"content\":\"x\"}"), 200);
+    ck_assert(visitor_sees(&v, "\"isError\":true"));
+    free(here);
+    free(there);
+    free(hidden);
+}
+END_TEST
+
 /* ---- revoking ---- */
 
 START_TEST(a_client_gives_back_its_access)
@@ -1204,6 +1243,7 @@ int main(void)
     tcase_add_test(tests, a_connect_code_counts_once);
     tcase_add_test(tests, a_connect_code_runs_out);
     tcase_add_test(tests, a_page_runs_out);
+    tcase_add_test(tests, a_page_survives_a_restart);
     tcase_add_test(tests, codes_of_another_kind_let_nobody_in);
     tcase_add_test(tests, only_the_browser_that_saw_the_page_may_decide);
     tcase_add_test(tests, a_form_of_another_page_or_changed_is_refused);
@@ -1211,6 +1251,7 @@ int main(void)
     tcase_add_test(tests, registrations_are_limited_in_number);
     tcase_add_test(tests, registrations_are_limited_in_size);
     tcase_add_test(tests, a_client_reads_and_writes_its_own_namespaces_alone);
+    tcase_add_test(tests, with_also_it_is_the_same_agent_in_several_namespaces);
     tcase_add_loop_test(tests, a_client_gives_back_its_access, 0, 2);
     tcase_add_test(tests, a_revoked_grant_ends_its_parked_waits);
     return run_suite(suite);
