@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "../common/clock.h"
@@ -229,7 +230,8 @@ static void warn_unknown(const char *name)
 
 static int run_mcp(const struct config_options *options, int argc, char **argv)
 {
-    if (argc > 1)
+    bool channel = argc == 2 && strcmp(argv[1], "--channel") == 0;
+    if (argc > 1 && !channel)
         return command_usage_error(&command_mcp, "it takes no argument \"%s\"", argv[1]);
     secret_init();
     env_unknown("PATCHCORD_", (const struct setting *const[]){config_settings, NULL}, warn_unknown);
@@ -241,6 +243,8 @@ static int run_mcp(const struct config_options *options, int argc, char **argv)
     bridge.link = relay_link_new();
     bridge.writer = line_writer_new(STDOUT_FILENO, on_fate, bridge.link);
     bridge.session = session_new(options, bridge.link, bridge.writer);
+    if (channel)
+        session_open_channel(bridge.session);
     host_watch_start(&bridge.host, HOST_WATCH_BEST);
     while (bridge.phase != PHASE_OVER)
         turn(&bridge);
@@ -254,8 +258,8 @@ static int run_mcp(const struct config_options *options, int argc, char **argv)
 
 const struct command command_mcp = {
     .name = "mcp",
-    .usage =
-        "patchcord mcp [--client NAME] [--as AGENT@NAMESPACE] [--allow-path FOLDER]... [--insecure-http]",
+    .usage = "patchcord mcp [--channel] [--client NAME] [--as AGENT@NAMESPACE] [--allow-path FOLDER]... "
+             "[--insecure-http]",
     .summary = "the bridge that an agent's program spawns: MCP on standard input and output",
     .help =
         "Speaks MCP, one message a line, on standard input and output, and forwards tool calls to the "
@@ -273,6 +277,11 @@ const struct command command_mcp = {
         "that\n"
         "is /, the home folder or above it, and of each --allow-path; no part of a path may begin with a "
         "dot.\n"
+        "\n"
+        "With --channel, messages are pushed into the session as they come (channels, a preview of Claude "
+        "Code: "
+        "start\n"
+        "it with them enabled for this server). The agent need not call inbox then.\n"
         "\n"
         "Exit code: 0, or 2 for a wrong command line.\n",
     .run = run_mcp,

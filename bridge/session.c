@@ -9,6 +9,7 @@
 #include "../common/clock.h"
 #include "../common/mcp.h"
 #include "../common/tool_spec.h"
+#include "channel.h"
 #include "client_type.h"
 #include "file_tools.h"
 #include "id_scan.h"
@@ -52,6 +53,7 @@ struct session {
     bool closed;
     char client_type[CLIENT_TYPE_SIZE]; /* from initialize */
     struct listens listens;
+    struct channel *channel; /* NULL: nothing is pushed */
     struct requests active, queued;
     size_t active_count, queued_bytes;
 };
@@ -410,6 +412,8 @@ static void take_notification(struct session *session, const struct jsonrpc_mess
     if (strcmp(message->method, "notifications/cancelled") == 0 &&
         json_object_object_get_ex(message->params, "requestId", &id) && id)
         cancel_request(session, id);
+    if (session->channel && strcmp(message->method, "notifications/initialized") == 0)
+        channel_open(session->channel);
 }
 
 /* ---- messages ---- */
@@ -435,7 +439,7 @@ static void take_request(struct session *session, const struct jsonrpc_message *
     if (call.era == MCP_LEGACY && strcmp(message->method, "initialize") == 0)
         take_initialize(session, message->params);
     if (mcp_answers(call.era, message->method)) {
-        send_message(session, mcp_answer(MCP_FACE_BRIDGE, &call, message, false));
+        send_message(session, mcp_answer(MCP_FACE_BRIDGE, &call, message, session->channel != NULL));
     } else if (strcmp(message->method, "tools/call") == 0) {
         call_tool(session, message, &call, size);
     } else if (call.era == MCP_MODERN && strcmp(message->method, "subscriptions/listen") == 0) {
@@ -566,8 +570,12 @@ int session_timeout_ms(const struct session *session)
         if (soonest < 0 || left < soonest)
             soonest = left;
     }
-    int flush = session->flush && !session->closed ? outbox_flush_timeout_ms(session->flush) : -1;
-    return (int)(flush >= 0 && (soonest < 0 || flush < soonest) ? flush : soonest);
+    const int others[] = {session->flush && !session->closed ? outbox_flush_timeout_ms(session->flush) : -1,
+        session->channel ? channel_timeout_ms(session->channel) : -1};
+    for (size_t i = 0; i < LENGTH_OF(others); i++)
+        if (others[i] >= 0 && (soonest < 0 || others[i] < soonest))
+            soonest = others[i];
+    return (int)soonest;
 }
 
 /* What an earlier session left goes out without the agent's doing, and before anything that it sends now. */
@@ -600,11 +608,36 @@ void session_step(struct session *session)
     struct request *request;
     start_queued(session);
     flush_outbox(session);
+    if (session->channel)
+        channel_step(session->channel);
     TAILQ_FOREACH(request, &session->active, link)
     {
         if (request->progress_token && request->progress_at_ms <= now)
             report_progress(request, now);
     }
+}
+
+/* ---- pushing ---- */
+
+static bool configure_channel(void *arg, struct buf *why)
+{
+    struct session *session = arg;
+    return configure(session, session->client_type, why);
+}
+
+static void forget_configuration(void *arg)
+{
+    struct session *session = arg;
+    session->configured = false;
+}
+
+void session_open_channel(struct session *session)
+{
+    session->channel = channel_new(&(struct channel_setup){.link = session->link,
+        .writer = session->writer,
+        .configure = configure_channel,
+        .refused = forget_configuration,
+        .arg = session});
 }
 
 /* ---- ending ---- */
@@ -613,6 +646,8 @@ void session_close(struct session *session)
 {
     struct request *request, *next;
     session->closed = true;
+    if (session->channel)
+        channel_close(session->channel);
     TAILQ_FOREACH_SAFE(request, &session->active, link, next)
     {
         if (strcmp(request->spec->name, "wait_for_message") != 0)
@@ -649,6 +684,7 @@ bool session_busy(const struct session *session)
 void session_free(struct session *session)
 {
     session_abort(session);
+    channel_free(session->channel);
     listens_free(&session->listens);
     config_free(&session->config);
     free(session);

@@ -25,6 +25,8 @@ struct session;
 struct session *session_new(
     const struct config_options *options, struct relay_link *link, struct line_writer *writer);
 void session_free(struct session *session);
+/* Messages are pushed into the session once the client has initialized (channel.h). Before its first line. */
+void session_open_channel(struct session *session);
 
 /* One line of the client's, without its newline. */
 void session_line(struct session *session, const char *line, size_t len);
