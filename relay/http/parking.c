@@ -189,15 +189,22 @@ static struct parked_spot *spot_of(struct parked *who, size_t index)
     return index == 0 ? &who->first : &who->more[index - 1];
 }
 
+static size_t count_lines(const char *text)
+{
+    size_t count = 1;
+    for (; (text = strchr(text, '\n')) != NULL; text++)
+        count++;
+    return count;
+}
+
 static void set_keys(const struct parking *p, struct parked *who, const char *keys)
 {
-    who->more = NULL;
-    who->more_count = 0;
-    (void)next_key(p, &keys, &who->first.hash);
-    who->first.who = who;
-    for (uint64_t hash; next_key(p, &keys, &hash);) {
-        who->more = xreallocarray(who->more, who->more_count + 1, sizeof *who->more);
-        who->more[who->more_count++] = (struct parked_spot){.hash = hash, .who = who};
+    who->more_count = count_lines(keys) - 1;
+    who->more = who->more_count > 0 ? xcalloc(who->more_count, sizeof *who->more) : NULL;
+    for (size_t i = 0; i <= who->more_count; i++) {
+        struct parked_spot *spot = spot_of(who, i);
+        spot->who = who;
+        (void)next_key(p, &keys, &spot->hash);
     }
 }
 

@@ -228,7 +228,7 @@ START_TEST(keys_that_meet_do_no_harm)
 {
     struct buf keys = {0};
     buf_puts(&keys, "x\nx");
-    for (int i = 0; i < 20000; i++)
+    for (int i = 0; i < 500; i++) /* of 8,192 places */
         buf_printf(&keys, "\nk%d", i);
     enter(&who[0], buf_text(&keys), false);
     enter(&who[1], "x\nx", true);
