@@ -26,6 +26,7 @@ const struct client clients[] = {
         .folder = "",
         .format = CLIENT_TOML,
         .entry = {"mcp_servers", "patchcord"},
+        .older = {"mcp_servers", "patchcord-codex"},
         .shape = CLIENT_CODEX},
     {.name = "gemini",
         .title = "Gemini CLI",
@@ -161,13 +162,19 @@ static bool in_search_path(const char *program)
     return found;
 }
 
+bool client_has_program(const struct client *client)
+{
+    return in_search_path(client->program);
+}
+
 bool client_is_here(const struct client *client)
 {
-    if (in_search_path(client->program))
+    if (client_has_program(client))
         return true;
-    char *folder = client_path(client, client->folder);
-    bool used = folder && access(folder, F_OK) == 0;
+    char *folder = client_path(client, client->folder), *file = client_global_path(client);
+    bool used = folder && file && (access(folder, F_OK) == 0 || access(file, F_OK) == 0);
     free(folder);
+    free(file);
     return used;
 }
 
@@ -193,8 +200,11 @@ struct json_object *client_entry(const struct client *client, const char *const 
         json_add_text(entry, "type", "stdio");
     json_add_text(entry, "command", argv[0]);
     json_add(entry, "args", text_list(argv + 1));
-    if (client->shape == CLIENT_CODEX)
-        json_add(entry, "env_vars", text_list(codex_passes));
+    if (client->shape != CLIENT_CODEX)
+        return entry;
+    json_add(entry, "env_vars", text_list(codex_passes));
+    for (const char *const *name = of_http; *name; name++)
+        json_add(entry, *name, NULL);
     return entry;
 }
 
@@ -202,7 +212,10 @@ struct json_object *client_entry_read(const struct client *client, const struct 
 {
     struct json_object *root =
         client->format == CLIENT_TOML ? toml_edit_parse(text, why) : json_edit_parse(text, why);
-    struct json_object *entry = root ? json_object_get(json_edit_find(root, client->entry)) : NULL;
+    struct json_object *entry = root ? json_edit_find(root, client->entry) : NULL;
+    if (root && !entry && client->older[0])
+        entry = json_edit_find(root, client->older);
+    json_object_get(entry);
     json_object_put(root);
     return entry;
 }
@@ -226,11 +239,10 @@ static struct json_object *env_without_identity(struct json_object *old)
 static bool put_toml(const struct client *client, struct buf *text, struct json_object *entry,
     struct json_object *old, struct buf *why)
 {
-    for (const char *const *name = of_http; *name; name++)
-        json_add(entry, *name, NULL);
     if (json_object_object_get_ex(old, "env", NULL))
         json_add(entry, "env", env_without_identity(old));
-    return toml_edit_put(text, client->entry, entry, why);
+    return (!client->older[0] || toml_edit_remove(text, client->older, why)) &&
+           toml_edit_put(text, client->entry, entry, why);
 }
 
 /* What somebody added to an entry of ours stays. */
@@ -283,10 +295,16 @@ bool client_entry_put(
     return ok || name_file(file, &problem, why);
 }
 
+static bool remove_tables(const struct client *client, struct buf *text, struct buf *why)
+{
+    return toml_edit_remove(text, client->entry, why) &&
+           (!client->older[0] || toml_edit_remove(text, client->older, why));
+}
+
 bool client_entry_remove(const struct client *client, struct edited_file *file, size_t keep, struct buf *why)
 {
     struct buf problem = {0};
-    bool ok = client->format == CLIENT_TOML ? toml_edit_remove(&file->text, client->entry, &problem)
+    bool ok = client->format == CLIENT_TOML ? remove_tables(client, &file->text, &problem)
                                             : json_edit_remove(&file->text, client->entry, keep, &problem);
     return ok || name_file(file, &problem, why);
 }

@@ -34,6 +34,7 @@ struct client {
     const char *folder; /* below base: there where the program was ever used */
     enum client_format format;
     const char *const entry[CLIENT_ENTRY_NAMES]; /* path of our entry, NULL-ended */
+    const char *const older[CLIENT_ENTRY_NAMES]; /* another one that Patchcord had; empty: none */
     enum client_shape shape;
 };
 
@@ -49,20 +50,22 @@ char *client_project_path(const struct client *client, const char *project);
 char *client_global_path(const struct client *client);
 /* What is below the client's base; NULL: HOME is not set. */
 char *client_path(const struct client *client, const char *below);
-/* Whether the program is in PATH, or was used here. */
+/* Whether the program is in PATH. */
+bool client_has_program(const struct client *client);
+/* Whether it is, or was used here. */
 bool client_is_here(const struct client *client);
 
 /* The entry that starts the bridge by argv (NULL-ended). A new reference. In a TOML entry a null takes out
  * what an older one may have. */
 struct json_object *client_entry(const struct client *client, const char *const *argv);
-/* Our entry in the file's text, a new reference; NULL: there is none, or why has the reason that the text
- * cannot be read. */
+/* Our entry in the file's text, or the older one, a new reference; NULL: there is none, or why has the reason
+ * that the text cannot be read. */
 struct json_object *client_entry_read(const struct client *client, const struct buf *text, struct buf *why);
-/* Puts the entry into the file's text: what an HTTP entry, or a token in env, left is taken out, and what
- * else somebody added stays. False: why has one line, with the file's name. */
+/* Puts the entry into the file's text: what an HTTP entry, or a token in env, left is taken out, the older
+ * entry too, and what else somebody added stays. False: why has one line, with the file's name. */
 MUST_CHECK bool client_entry_put(
     const struct client *client, struct edited_file *file, const char *const *argv, struct buf *why);
-/* Takes it out again, and what is empty then but the first keep objects above it. */
+/* Takes both out again, and what is empty then but the first keep objects above it. */
 MUST_CHECK bool client_entry_remove(
     const struct client *client, struct edited_file *file, size_t keep, struct buf *why);
 

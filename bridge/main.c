@@ -9,6 +9,8 @@
 static const struct command *const commands[] = {
     &command_agent,
     &command_init,
+    &command_install,
+    &command_uninstall,
     &command_mcp,
     &command_inbox,
     &command_send,

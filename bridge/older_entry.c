@@ -1,18 +1,16 @@
 #include "older_entry.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "../common/alloc.h"
 #include "../common/secret.h"
+#include "quiet_run.h"
 
 #define BEARER "Bearer "
+
+enum { GIT_TIMEOUT_MS = 10 * 1000 };
 
 /* ---- its parts ---- */
 
@@ -102,19 +100,6 @@ bool older_entry_is_other(struct json_object *entry)
 
 /* ---- git ---- */
 
-static bool spawn_quietly(char *const *argv, pid_t *child)
-{
-    posix_spawn_file_actions_t quiet;
-    if (posix_spawn_file_actions_init(&quiet) != 0)
-        return false;
-    bool ok = posix_spawn_file_actions_addopen(&quiet, STDIN_FILENO, "/dev/null", O_RDONLY, 0) == 0 &&
-              posix_spawn_file_actions_addopen(&quiet, STDOUT_FILENO, "/dev/null", O_WRONLY, 0) == 0 &&
-              posix_spawn_file_actions_addopen(&quiet, STDERR_FILENO, "/dev/null", O_WRONLY, 0) == 0 &&
-              posix_spawnp(child, argv[0], &quiet, NULL, argv, environ) == 0;
-    posix_spawn_file_actions_destroy(&quiet);
-    return ok;
-}
-
 bool git_keeps(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -122,13 +107,8 @@ bool git_keeps(const char *path)
     char *argv[] = {(char[]){"git"}, (char[]){"-c"}, (char[]){"core.fsmonitor=false"}, (char[]){"-C"},
         folder[0] ? folder : (char[]){"/"}, (char[]){"ls-files"}, (char[]){"--error-unmatch"}, (char[]){"--"},
         xstrdup(slash ? slash + 1 : path), NULL};
-    pid_t child;
-    int status = -1;
-    if (spawn_quietly(argv, &child)) {
-        while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-            ;
-    }
+    bool kept = quiet_run(argv, GIT_TIMEOUT_MS);
     free(argv[8]);
     free(folder);
-    return status == 0;
+    return kept;
 }

@@ -254,7 +254,7 @@ bool agent_identity_keep(const struct agent_identity *who, struct buf *why)
         .ca = who->config.ca_file};
     memcpy(entry.agent, who->agent, sizeof entry.agent);
     return credentials_put(who->credentials, &entry, why) &&
-           credentials_remove_others(who->credentials, &entry, why);
+           (!entry.folder || credentials_remove_others(who->credentials, &entry, why));
 }
 
 void agent_identity_free(struct agent_identity *who)

@@ -27,7 +27,8 @@ struct agent_identity {
  * NULLs. A command's exit code; why has one line where it is not COMMAND_DONE. */
 int agent_identity_find(
     struct agent_identity *who, const char *older_url, const char *older_token, struct buf *why);
-/* Keeps it for the folder and client, in place of any other there. False: why has one line. */
+/* Keeps it for config's folder (NULL: for none) and client, in place of any other there. False: why has one
+ * line. */
 MUST_CHECK bool agent_identity_keep(const struct agent_identity *who, struct buf *why);
 void agent_identity_free(struct agent_identity *who);
 

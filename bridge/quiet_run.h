@@ -1,0 +1,10 @@
+/* quiet_run.h: another program run to its end, unheard. */
+#ifndef BRIDGE_QUIET_RUN_H
+#define BRIDGE_QUIET_RUN_H
+
+#include <stdbool.h>
+
+/* Runs argv (argv[0] is looked up in PATH), killing it after timeout_ms. True where it ended with 0. */
+bool quiet_run(char *const *argv, int timeout_ms);
+
+#endif
