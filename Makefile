@@ -165,7 +165,7 @@ unit: all $(UNIT_TESTS) ## the unit tests alone
 	@$(RUN) $(UNIT_TESTS)
 wire: all $(BUILD)/.test-deps $(WIRE_TESTS) ## the tests that drive the two programs over sockets and pipes
 	@$(RUN) $(WIRE_TESTS)
-clients: all $(BUILD)/.test-deps ## other people's programs: conformance suite, Inspector, Claude Code, Codex, SDK, nginx
+clients: all $(BUILD)/.test-deps ## other people's programs: conformance suite, Inspector, Claude Code, Codex, SDK, Chromium, nginx
 	@tests/clients/setup.sh $(BUILD)/clients
 	@$(RUN) $(CLIENTS)
 check: all ## layering, documentation and shell checks

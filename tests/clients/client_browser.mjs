@@ -5,7 +5,9 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
-import { atEnd, build, check, clients, environment, expect, expectMatch, folder, run, scripted, until } from "./lib.mjs";
+import {
+    atEnd, build, certificate, check, clients, environment, expect, expectMatch, folder, freePort, proxy, run, scripted, until,
+} from "./lib.mjs";
 import { connectCode, startRelay } from "./consent.mjs";
 
 const require = createRequire(path.join(clients, "package.json"));
@@ -20,6 +22,7 @@ const chromium = await puppeteer.launch({
     executablePath: "/usr/bin/chromium",
     args: ["--disable-gpu", "--disable-dev-shm-usage", ...(process.getuid() === 0 ? ["--no-sandbox"] : [])],
     env: environment(home),
+    acceptInsecureCerts: true,
 });
 atEnd(() => chromium.close());
 
@@ -49,8 +52,8 @@ const client = await scripted((body, request, response) => {
     response.end(goodbye);
 });
 
-async function register(name, redirect) {
-    const answer = await fetch(`${relay.issuer}/register`, {
+async function register(name, redirect, at) {
+    const answer = await fetch(`${at.url}/register`, {
         method: "POST",
         headers: { "Content-Type": "application/json" },
         body: JSON.stringify({ client_name: name, redirect_uris: [redirect], token_endpoint_auth_method: "none" }),
@@ -59,9 +62,9 @@ async function register(name, redirect) {
     return (await answer.json()).client_id;
 }
 
-async function authorizeUrl(redirect = `${client}/callback`, name = "A reading & writing assistant") {
-    return `${relay.issuer}/authorize?${new URLSearchParams({
-        response_type: "code", client_id: await register(name, redirect), redirect_uri: redirect, resource: relay.mcp,
+async function authorizeUrl(redirect = `${client}/callback`, name = "A reading & writing assistant", at = relay) {
+    return `${at.issuer}/authorize?${new URLSearchParams({
+        response_type: "code", client_id: await register(name, redirect, at), redirect_uri: redirect, resource: at.mcp,
         state: "xyz", code_challenge: createHash("sha256").update(randomBytes(32)).digest("base64url"),
         code_challenge_method: "S256",
     })}`;
@@ -218,6 +221,21 @@ check("the form leads to a client's own site, and the policy allows it", async (
     await press(page, "Enter");
     await back(page);
     expect(page.url().startsWith(`${callback}?code=`), page.url());
+    await page.close();
+});
+
+check("behind a proxy with TLS a client is allowed in, too", async () => {
+    const port = await freePort();
+    const secured = await startRelay({ PATCHCORD_PUBLIC_URL: `https://localhost:${port}` });
+    await proxy(secured.url, {}, { listen: port, tls: await certificate([]) });
+    expect(secured.issuer === `https://localhost:${port}`, secured.issuer);
+    const page = await open();
+    await page.goto(await authorizeUrl(`${client}/callback`, "Over TLS", secured));
+    await tabTo(page, code);
+    await page.keyboard.type(await connectCode(secured, "browser@shop"));
+    await press(page, "Enter");
+    await back(page);
+    expect(answers.at(-1).searchParams.get("iss") === secured.issuer, answers.at(-1).href);
     await page.close();
 });
 

@@ -4,6 +4,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, readFileSync, openSync, closeSync } from "node:fs";
 import http from "node:http";
+import https from "node:https";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -150,10 +151,23 @@ export class Relay {
     }
 }
 
-// A proxy on a port of its own that passes everything on as it comes, and adds the headers.
-export async function proxy(target, headers) {
+// A new self-signed certificate for these names: {file, cert, key}.
+export async function certificate(names) {
+    const data = folder();
+    const hosts = names.flatMap((name) => ["--host", name]);
+    const { code, out, err } = await program(relayProgram, ["tls-init", ...hosts], {
+        env: environment(data, { PATCHCORD_DATA_DIR: data }),
+    });
+    expect(code === 0, err);
+    const [, file] = /PATCHCORD_TLS_CERT=(\S+)/.exec(out);
+    return { file, cert: readFileSync(file), key: readFileSync(/PATCHCORD_TLS_KEY=(\S+)/.exec(out)[1]) };
+}
+
+// A proxy that passes everything on as it comes, and adds the headers: on a port of its own, in the clear, where nothing else
+// is said.
+export async function proxy(target, headers, { listen = 0, tls } = {}) {
     const { hostname, port } = new URL(target);
-    const server = http.createServer((request, response) => {
+    const pass = (request, response) => {
         const onward = http.request(
             { hostname, port, method: request.method, path: request.url, headers: { ...request.headers, ...headers } },
             (answer) => {
@@ -164,14 +178,15 @@ export async function proxy(target, headers) {
         onward.on("error", () => response.destroy());
         response.on("close", () => onward.destroy());
         request.pipe(onward);
-    });
-    server.listen(0, "127.0.0.1");
+    };
+    const server = tls ? https.createServer(tls, pass) : http.createServer(pass);
+    server.listen(listen, "127.0.0.1");
     await once(server, "listening");
     atEnd(() => {
         server.closeAllConnections();
         server.close();
     });
-    return `http://127.0.0.1:${server.address().port}`;
+    return `${tls ? "https" : "http"}://127.0.0.1:${server.address().port}`;
 }
 
 // A server that answers each request by handler(body as JSON or text, request, response).

@@ -3,11 +3,11 @@
 import { spawnSync } from "node:child_process";
 import dgram from "node:dgram";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import https from "node:https";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { atEnd, build, environment, expect, folder, program } from "./lib.mjs";
+import { atEnd, certificate, environment } from "./lib.mjs";
 
 const address = "93.184.216.34"; // public, as the relay sees it
 
@@ -84,16 +84,9 @@ async function startDns(names) {
 // those of each answer.
 export async function startWeb(documents, headers = {}) {
     const names = new Set(Object.keys(documents).map((url) => new URL(url).hostname));
-    const data = folder();
-    const hosts = [...names].flatMap((name) => ["--host", name]);
-    const made = await program(path.join(build, "patchcord-relay"), ["tls-init", ...hosts], {
-        env: environment(data, { PATCHCORD_DATA_DIR: data }),
-    });
-    expect(made.code === 0, made.err);
-    const [, cert] = /PATCHCORD_TLS_CERT=(\S+)/.exec(made.out);
-    const [, key] = /PATCHCORD_TLS_KEY=(\S+)/.exec(made.out);
+    const { file, cert, key } = await certificate([...names]);
     const asked = new Map();
-    const server = https.createServer({ cert: readFileSync(cert), key: readFileSync(key) }, (request, response) => {
+    const server = https.createServer({ cert, key }, (request, response) => {
         const url = `https://${request.headers.host}${request.url}`;
         asked.set(url, (asked.get(url) ?? 0) + 1);
         response.writeHead(documents[url] ? 200 : 404, { "Content-Type": "application/json", ...headers });
@@ -106,5 +99,5 @@ export async function startWeb(documents, headers = {}) {
         server.closeAllConnections();
         server.close();
     });
-    return { caFile: cert, count: (url) => asked.get(url) ?? 0 };
+    return { caFile: file, count: (url) => asked.get(url) ?? 0 };
 }
