@@ -237,9 +237,6 @@ START_TEST(a_device_that_asks_too_often_is_told_so)
     assert_ask("device", REFUSAL_SLOW_DOWN);
     clock_pass(INTERVAL_MS);
     assert_ask("device", REFUSAL_PENDING);
-    clock_shift_wall(-MS_PER_HOUR); /* a clock that is set back asks nobody to wait for it */
-    assert_ask("device", REFUSAL_PENDING);
-    clock_shift_wall(MS_PER_HOUR);
     /* What was decided meanwhile is answered at once. */
     enum store_refusal refusal;
     bool absent;

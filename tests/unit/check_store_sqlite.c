@@ -133,6 +133,31 @@ START_TEST(no_call_reads_all_that_is_stored)
 }
 END_TEST
 
+/* ---- this machine's clock ---- */
+
+static enum store_refusal ask_for_device(const struct store_device *device)
+{
+    const struct store_token token = {.hash = "token"};
+    struct store_subject subject;
+    enum store_refusal refusal;
+    ck_assert_int_eq(
+        store_device_redeem(s, device->device_hash, &token, 5000, &subject, &refusal), STORE_REFUSED);
+    return refusal;
+}
+
+START_TEST(a_clock_that_is_set_back_keeps_no_device_waiting)
+{
+    const struct store_device device = {
+        .device_hash = "device", .user_hash = "user", .expires_ms = clock_wall_ms() + MS_PER_HOUR};
+    enum store_refusal refusal;
+    ck_assert_int_eq(store_device_add(s, &device, 1, &refusal), STORE_DONE);
+    ck_assert_int_eq(ask_for_device(&device), REFUSAL_PENDING);
+    ck_assert_int_eq(ask_for_device(&device), REFUSAL_SLOW_DOWN);
+    clock_shift_wall(-MS_PER_HOUR);
+    ck_assert_int_eq(ask_for_device(&device), REFUSAL_PENDING);
+}
+END_TEST
+
 START_TEST(migrations_are_numbered_from_one)
 {
     int number = 0;
@@ -150,6 +175,7 @@ int main(void)
     tcase_add_test(tests, what_changes_nothing_commits_nothing);
     tcase_add_test(tests, an_operation_that_fails_takes_no_other_along);
     tcase_add_test(tests, no_call_reads_all_that_is_stored);
+    tcase_add_test(tests, a_clock_that_is_set_back_keeps_no_device_waiting);
     tcase_add_test(tests, migrations_are_numbered_from_one);
     return run_unit(suite);
 }
