@@ -26,48 +26,57 @@ static void ack_free(struct ack *ack)
     free(ack->id_list);
 }
 
-/* Each of these returns NULL, or what is wrong. */
-static const char *read_id(struct json_object *value, char out[static UUID_SIZE])
+/* Each of these returns false with what is wrong in why. */
+static bool read_id(struct json_object *value, char out[static UUID_SIZE], struct buf *why)
 {
-    if (!json_object_is_type(value, json_type_string) ||
-        !uuid_parse(json_object_get_string(value), (size_t)json_object_get_string_len(value), out))
-        return "ids must be an array of message ids (UUIDs).";
-    return NULL;
+    if (json_object_is_type(value, json_type_string) &&
+        uuid_parse(json_object_get_string(value), (size_t)json_object_get_string_len(value), out))
+        return true;
+    buf_puts(why, "ids must be an array of message ids (UUIDs).");
+    return false;
 }
 
-static const char *read_ids(struct json_object *array, struct ack *out)
+static bool read_ids(struct json_object *array, struct ack *out, struct buf *why)
 {
     const size_t count = json_object_array_length(array);
-    if (count > PATCHCORD_ACKS_MAX)
-        return "ids must have at most 1000 entries.";
+    if (count > PATCHCORD_ACKS_MAX) {
+        buf_printf(why, "ids must have at most %d entries.", PATCHCORD_ACKS_MAX);
+        return false;
+    }
     out->ids = xcalloc(count + 1, sizeof *out->ids);
     out->id_list = xcalloc(count + 1, sizeof *out->id_list);
     for (; out->count < count; out->count++) {
-        const char *problem = read_id(json_object_array_get_idx(array, out->count), out->ids[out->count]);
-        if (problem)
-            return problem;
+        if (!read_id(json_object_array_get_idx(array, out->count), out->ids[out->count], why))
+            return false;
         out->id_list[out->count] = out->ids[out->count];
     }
-    return NULL;
+    return true;
 }
 
-static const char *read_ack(struct json_object *body, struct ack *out)
+static bool read_lease(struct json_object *body, struct ack *out, struct buf *why)
 {
-    struct json_object *array = NULL;
     const char *lease = NULL;
     size_t lease_len = 0;
     const enum json_field has_lease = json_get_text(body, "lease", &lease, &lease_len);
     if (has_lease == JSON_FIELD_WRONG ||
         (has_lease == JSON_FIELD_FOUND && !uuid_parse(lease, lease_len, out->lease)))
-        return "lease must be the offer's UUID.";
-    if (json_get_bool(body, "release", &out->release) == JSON_FIELD_WRONG)
-        return "release must be true or false.";
-    if (out->release && !*out->lease)
-        return "release needs the lease that is to end.";
+        buf_puts(why, "lease must be the offer's UUID.");
+    else if (json_get_bool(body, "release", &out->release) == JSON_FIELD_WRONG)
+        buf_puts(why, "release must be true or false.");
+    else if (out->release && !*out->lease)
+        buf_puts(why, "release needs the lease that is to end.");
+    return why->len == 0;
+}
+
+static bool read_ack(struct json_object *body, struct ack *out, struct buf *why)
+{
+    struct json_object *array = NULL;
+    if (!read_lease(body, out, why))
+        return false;
     const enum json_field has_ids = json_get_array(body, "ids", &array);
     if (has_ids == JSON_FIELD_WRONG)
-        return "ids must be an array of message ids (UUIDs).";
-    return has_ids == JSON_FIELD_FOUND ? read_ids(array, out) : NULL;
+        buf_puts(why, "ids must be an array of message ids (UUIDs).");
+    return has_ids == JSON_FIELD_FOUND ? read_ids(array, out, why) : has_ids == JSON_FIELD_ABSENT;
 }
 
 static void apply(struct exchange *ex, const struct identity *who, const struct ack *ack)
@@ -98,11 +107,12 @@ enum verdict api_ack(struct exchange *ex)
     struct json_object *body = json_body_read(ex);
     if (body) {
         struct ack ack = {0};
-        const char *problem = read_ack(body, &ack);
-        if (problem)
-            exchange_error(ex, 400, "invalid_request", problem);
-        else
+        struct buf why = {0};
+        if (read_ack(body, &ack, &why))
             apply(ex, who, &ack);
+        else
+            exchange_error(ex, 400, "invalid_request", buf_text(&why));
+        buf_free(&why);
         ack_free(&ack);
         json_object_put(body);
     }
