@@ -26,7 +26,7 @@ ALL_CFLAGS  = $(CSTD) $(OPT) $(WARN) $(HARDEN) $(SANITIZE) -DPATCHCORD_VERSION='
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SANITIZE) $(LDFLAGS)
 
 COMMON_PKGS := json-c libsodium libbsd libmd
-RELAY_PKGS  := libmicrohttpd sqlite3 libcurl gnutls
+RELAY_PKGS  := libmicrohttpd sqlite3 libpq libcurl gnutls
 BRIDGE_PKGS := libcurl
 
 COMMON_LIB := $(BUILD)/libcommon.a
@@ -76,7 +76,7 @@ $(BUILD)/packages.mk: Makefile install.sh
 ifdef STATIC
 COMMON_STATIC := -l:libjson-c.a -l:libsodium.a -l:libbsd.a -l:libmd.a -lpthread
 CURL_STATIC   := $(BUILD)/libcurl/lib/libcurl.a -l:libssl.a -l:libcrypto.a
-RELAY_LIBS     = -lmicrohttpd -lgnutls -l:libsqlite3.a -lm $(CURL_STATIC) $(COMMON_STATIC)
+RELAY_LIBS     = -lmicrohttpd -lgnutls -lpq -l:libsqlite3.a -lm $(CURL_STATIC) $(COMMON_STATIC)
 BRIDGE_LIBS    = $(CURL_STATIC) $(COMMON_STATIC)
 endif
 
@@ -92,7 +92,7 @@ $(BUILD)/patchcord-relay: $(call obj,relay/main.c) $(RELAY_LIB) $(COMMON_LIB)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(RELAY_LIBS)
 
 $(COMMON_LIB): $(call obj,$(COMMON_SRC))
-$(RELAY_LIB): $(call obj,$(RELAY_SRC)) $(BUILD)/obj/gen/migrations_sqlite.o
+$(RELAY_LIB): $(call obj,$(RELAY_SRC)) $(BUILD)/obj/gen/migrations_sqlite.o $(BUILD)/obj/gen/migrations_postgres.o
 $(BRIDGE_LIB): $(call obj,$(BRIDGE_SRC)) $(BUILD)/obj/gen/plugin_files.o
 %.a:
 	@rm -f $@

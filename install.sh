@@ -57,6 +57,7 @@ build library:libsodium    libsodium-dev        libsodium-devel     libsodium-de
 build library:libbsd       libbsd-dev           libbsd-devel        libbsd-dev        libbsd
 build library:libcurl      libcurl4-openssl-dev libcurl-devel       curl-dev          curl
 build library:sqlite3      libsqlite3-dev       sqlite-devel        sqlite-dev        sqlite
+build library:libpq        libpq-dev            libpq-devel         libpq-dev         postgresql-libs
 build library:gnutls       libgnutls28-dev      gnutls-devel        gnutls-dev        gnutls
 build library:check        check                check-devel         check-dev         check
 test  command:clang        clang                clang               clang             clang

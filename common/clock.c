@@ -42,6 +42,11 @@ void clock_pass(int64_t ms)
     atomic_fetch_add(&mono_shift_ms, ms);
 }
 
+int64_t clock_passed(void)
+{
+    return atomic_load(&mono_shift_ms);
+}
+
 /* The years that the text has room for: 1970 to 9999. */
 static const int64_t WALL_MS_MAX = INT64_C(253402300799999);
 

@@ -20,6 +20,8 @@ int64_t clock_mono_ms(void); /* since some fixed point; never jumps */
 void clock_shift_wall(int64_t ms);
 /* For tests only: time passes, on both clocks. */
 void clock_pass(int64_t ms);
+/* How much has passed like that, for those who have their time from elsewhere. */
+int64_t clock_passed(void);
 
 enum { RFC3339_LEN = 32 };
 /* Writes "2026-03-07T07:13:34.849+00:00" for a wall time. */

@@ -33,6 +33,7 @@ library microhttpd.h relay/http
 library gnutls/ relay/http relay/cmd
 library sqlite3.h relay/store
 library curl/ bridge relay/cmd relay/fetch relay/upstream relay/blob
+library libpq relay/store
 library json-c/ common
 RULES
     # shellcheck disable=SC2016 # awk's own fields

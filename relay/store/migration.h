@@ -7,6 +7,6 @@ struct migration {
     const char *name, *sql;
 };
 
-extern const struct migration migrations_sqlite[];
+extern const struct migration migrations_sqlite[], migrations_postgres[];
 
 #endif

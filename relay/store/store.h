@@ -340,7 +340,8 @@ enum store_role {
 };
 
 struct store_options {
-    const char *data_dir;
+    const char *data_dir;     /* of the embedded store */
+    const char *database_url; /* PostgreSQL's; NULL: not that one */
     enum store_role role;
     /* Called on a thread of the store's own (it may call the store) after somebody else than this struct
      * store changed what is stored (an administrator's command, another relay): forget what was cached, look
@@ -352,7 +353,12 @@ struct store_options {
     void (*arrived)(void *arg, const char *namespace_id, const char *agent); /* with changed_arg */
 };
 
-/* NULL: why has one line that says what is wrong and what to do. */
+/* Opens the kind of store that the options name: PostgreSQL by database_url, else the embedded one. NULL: why
+ * has one line that says what is wrong and what to do. */
+struct store *store_open(const struct store_options *options, struct buf *why);
+/* "sqlite", "postgres": which one that is. */
+const char *store_kind(const struct store_options *options);
+struct store *store_open_postgres(const struct store_options *options, struct buf *why);
 struct store *store_open_sqlite(const struct store_options *options, struct buf *why);
 /* Ends its threads; every operation must have returned. */
 void store_close(struct store *s);

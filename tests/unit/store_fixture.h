@@ -14,6 +14,7 @@
 #include "../../common/alloc.h"
 #include "../../common/clock.h"
 #include "../../relay/store/store.h"
+#include "postgres_rig.h"
 
 #define NS    "tests"
 #define LEASE "01900000-0000-7000-8000-00000000000a"
@@ -26,6 +27,8 @@ static inline char *fixture_folder(void)
     const char *base = getenv("TMPDIR");
     char *path = xasprintf("%s/patchcord-store-XXXXXX", base ? base : "/tmp");
     ck_assert_ptr_nonnull(mkdtemp(path));
+    if (rig_server())
+        rig_begin();
     return path;
 }
 
@@ -48,10 +51,12 @@ static inline void fixture_remove(char *path)
 static inline struct store *fixture_open(const char *folder)
 {
     struct buf why = {0};
-    const struct store_options options = {.data_dir = folder, .role = STORE_ROLE_RELAY};
-    struct store *s = store_open_sqlite(&options, &why);
+    char *url = rig_server() ? rig_url() : NULL;
+    const struct store_options options = {.data_dir = folder, .database_url = url, .role = STORE_ROLE_RELAY};
+    struct store *s = store_open(&options, &why);
     ck_assert_msg(s != NULL, "%s", buf_text(&why));
     buf_free(&why);
+    free(url);
     return s;
 }
 

@@ -1,0 +1,41 @@
+/* The kinds of stores, and which one is meant. */
+#include "store.h"
+
+static bool has_database_url(const struct store_options *options)
+{
+    return options->database_url != NULL;
+}
+
+static bool always(const struct store_options *options)
+{
+    (void)options;
+    return true;
+}
+
+/* The first that fits. */
+static const struct kind {
+    const char *name;
+    bool (*fits)(const struct store_options *options);
+    struct store *(*open)(const struct store_options *options, struct buf *why);
+} kinds[] = {
+    {"postgres", has_database_url, store_open_postgres},
+    {"sqlite", always, store_open_sqlite},
+};
+
+static const struct kind *kind_of(const struct store_options *options)
+{
+    const struct kind *kind = kinds;
+    while (!kind->fits(options))
+        kind++;
+    return kind;
+}
+
+struct store *store_open(const struct store_options *options, struct buf *why)
+{
+    return kind_of(options)->open(options, why);
+}
+
+const char *store_kind(const struct store_options *options)
+{
+    return kind_of(options)->name;
+}
