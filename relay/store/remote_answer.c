@@ -214,6 +214,30 @@ bool remote_read_id_or_none(struct json_object *holder, const char *key, char ou
     return field == JSON_FIELD_ABSENT;
 }
 
+bool remote_read_hash(struct json_object *holder, const char *key, char out[static SHA256_HEX_SIZE])
+{
+    const char *found;
+    size_t len;
+    return json_get_text(holder, key, &found, &len) == JSON_FIELD_FOUND &&
+           strlcpy(out, found, SHA256_HEX_SIZE) < SHA256_HEX_SIZE;
+}
+
+bool remote_read_texts(struct json_object *holder, const char *key, char ***texts, size_t *count)
+{
+    struct json_object *list = NULL;
+    if (json_get_array(holder, key, &list) == JSON_FIELD_WRONG)
+        return false;
+    for (size_t i = 0; list && i < json_object_array_length(list); i++) {
+        struct json_object *text = json_object_array_get_idx(list, i);
+        if (!json_object_is_type(text, json_type_string))
+            return false;
+        *texts = xreallocarray(*texts, *count + 1, sizeof **texts);
+        (*texts)[(*count)++] =
+            xmemdup_text(json_object_get_string(text), (size_t)json_object_get_string_len(text));
+    }
+    return true;
+}
+
 bool remote_read_int(struct json_object *holder, const char *key, int64_t *number)
 {
     *number = 0;
@@ -235,6 +259,7 @@ bool remote_read_refusal(struct json_object *answer, enum store_refusal *refusal
         [REFUSAL_QUEUE_FULL] = "queue_full",
         [REFUSAL_ID_TAKEN] = "id_taken",
         [REFUSAL_ALREADY_OFFERED] = "already_offered",
+        [REFUSAL_EXPIRED] = "expired",
         [REFUSAL_EXISTS] = "exists",
         [REFUSAL_AMBIGUOUS] = "ambiguous",
         [REFUSAL_TOO_MANY] = "too_many",

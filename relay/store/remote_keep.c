@@ -6,42 +6,26 @@
 #include "../../common/alloc.h"
 #include "store_remote.h"
 
-static bool read_hash(struct json_object *row, char out[static SHA256_HEX_SIZE])
-{
-    const char *text;
-    size_t len;
-    return json_get_text(row, "hash", &text, &len) == JSON_FIELD_FOUND &&
-           strlcpy(out, text, SHA256_HEX_SIZE) < SHA256_HEX_SIZE;
-}
-
 /* ---- tokens ---- */
 
-static bool read_also(struct json_object *row, struct store_token *token)
+void remote_add_token(struct json_object *body, const struct store_token *token)
 {
-    struct json_object *list = NULL;
-    if (json_get_array(row, "also", &list) == JSON_FIELD_WRONG)
-        return false;
-    const size_t count = list ? json_object_array_length(list) : 0;
-    if (count > 0)
-        token->also = xcalloc(count, sizeof *token->also);
-    for (size_t i = 0; i < count; i++) {
-        struct json_object *namespace_id = json_object_array_get_idx(list, i);
-        if (!json_object_is_type(namespace_id, json_type_string))
-            return false;
-        token->also[token->also_count++] = xstrdup(json_object_get_string(namespace_id));
-    }
-    return true;
+    json_add_text(body, "hash", token->hash);
+    json_add_text(body, "label", token->label);
+    json_add_int(body, "created", token->created_ms);
+    json_add_int(body, "expires", token->expires_ms);
 }
 
 static bool read_token(struct json_object *row, struct store_token *token)
 {
-    return read_hash(row, token->hash) && remote_read_text(row, "ns", &token->namespace_id) &&
+    return remote_read_hash(row, "hash", token->hash) && remote_read_text(row, "ns", &token->namespace_id) &&
            remote_read_text(row, "agent", &token->agent) &&
            remote_read_text_or_null(row, "label", &token->label) &&
            remote_read_bool(row, "active", &token->active) &&
            remote_read_int(row, "created", &token->created_ms) &&
            remote_read_int(row, "expires", &token->expires_ms) &&
-           remote_read_int(row, "used", &token->last_used_ms) && read_also(row, token) &&
+           remote_read_int(row, "used", &token->last_used_ms) &&
+           remote_read_texts(row, "also", &token->also, &token->also_count) &&
            remote_read_id_or_none(row, "grant", token->grant_id) &&
            remote_read_text_or_null(row, "audience", &token->audience);
 }
@@ -74,12 +58,9 @@ enum store_status remote_token_add(
     struct store *s, const struct store_token *token, enum store_refusal *refusal)
 {
     struct json_object *body = remote_body(), *answer = NULL;
-    json_add_text(body, "hash", token->hash);
+    remote_add_token(body, token);
     json_add_text(body, "ns", token->namespace_id);
     json_add_text(body, "agent", token->agent);
-    json_add_text(body, "label", token->label);
-    json_add_int(body, "created", token->created_ms);
-    json_add_int(body, "expires", token->expires_ms);
     const enum store_status status = remote_ask(s, "patchcord_token_add", body, CALL_ONCE, &answer);
     const bool is_read = remote_read_refusal(answer, refusal);
     json_object_put(answer);
@@ -124,7 +105,7 @@ static bool read_bans(struct json_object *answer, struct store_ban **bans, size_
     for (*count = 0; *count < there; ++*count) {
         struct json_object *row = json_object_array_get_idx(list, *count);
         struct store_ban *ban = &(*bans)[*count];
-        if (!read_hash(row, ban->token_hash) || !remote_read_int(row, "until", &ban->until_ms))
+        if (!remote_read_hash(row, "hash", ban->token_hash) || !remote_read_int(row, "until", &ban->until_ms))
             return false;
     }
     return true;
@@ -152,6 +133,8 @@ static bool read_stats(struct json_object *answer, struct store_stats *stats)
         !remote_read_int(answer, "unsent", &stats->unsent) ||
         !remote_read_int(answer, "expired", &stats->expired) ||
         !remote_read_int(answer, "bans", &stats->bans) ||
+        !remote_read_int(answer, "clients", &stats->clients) ||
+        !remote_read_int(answer, "grants", &stats->grants) ||
         !remote_read_agents(answer, "agents", &stats->agents))
         return false;
     for (size_t i = 0; i < stats->agents.count; i++) {

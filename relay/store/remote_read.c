@@ -57,8 +57,8 @@ enum store_status remote_ack(struct store *s, const struct store_caller *caller,
     const enum store_status status = remote_ask(s, "patchcord_ack", body, CALL_REPEATABLE, &answer);
     const bool is_read = remote_read_int(answer, "released", released);
     json_object_put(answer);
-    if (*released > 0)
-        remote_tell(s, caller->namespace_id, caller->agent);
+    for (size_t i = 0; *released > 0 && i < store_caller_namespaces(caller); i++)
+        remote_tell(s, store_caller_namespace(caller, i), caller->agent);
     return is_read ? status : remote_malformed("patchcord_ack");
 }
 
@@ -106,6 +106,7 @@ static struct json_object *recall_body(const struct store_caller *caller, const 
         can_find = add_query(body, recall->query);
     json_add_int(body, "limit", clamped(recall->limit));
     json_add_text(body, "from", recall->from_agent);
+    json_add_text(body, "in", recall->namespace_id);
     json_add_text(body, "thread", recall->thread);
     json_add_int(body, "after", recall->after_seq);
     if (can_find)

@@ -73,12 +73,13 @@ static bool read_sent(struct json_object *row, struct store_sent *sent)
            remote_read_text(row, "to", &sent->to) && remote_read_int(row, "seen", &sent->last_seen_ms);
 }
 
-static bool read_all_sent(struct json_object *answer, size_t count, struct store_send_result *result)
+static bool read_all_sent(struct json_object *answer, struct store_send_result *result)
 {
     struct json_object *list = NULL;
-    if (json_get_array(answer, "sent", &list) != JSON_FIELD_FOUND || json_object_array_length(list) != count)
+    if (json_get_array(answer, "sent", &list) != JSON_FIELD_FOUND)
         return false;
-    result->sent = xcalloc(count, sizeof *result->sent);
+    const size_t count = json_object_array_length(list);
+    result->sent = xcalloc(count + 1, sizeof *result->sent);
     for (result->sent_count = 0; result->sent_count < count; result->sent_count++) {
         struct store_sent *sent = &result->sent[result->sent_count];
         if (read_sent(json_object_array_get_idx(list, result->sent_count), sent) && *sent->id)
@@ -89,27 +90,11 @@ static bool read_all_sent(struct json_object *answer, size_t count, struct store
     return true;
 }
 
-static bool read_names(struct json_object *answer, struct store_send_result *result)
-{
-    struct json_object *list = NULL;
-    if (json_get_array(answer, "names", &list) == JSON_FIELD_WRONG)
-        return false;
-    const size_t count = list ? json_object_array_length(list) : 0;
-    result->names = xcalloc(count + 1, sizeof *result->names);
-    for (size_t i = 0; i < count; i++) {
-        struct json_object *name = json_object_array_get_idx(list, i);
-        if (!json_object_is_type(name, json_type_string))
-            return false;
-        result->names[result->names_count++] =
-            xmemdup_text(json_object_get_string(name), (size_t)json_object_get_string_len(name));
-    }
-    return true;
-}
-
 static bool read_refused(struct json_object *answer, struct store_send_result *result)
 {
     return remote_read_refusal(answer, &result->refusal) &&
-           remote_read_text_or_null(answer, "to", &result->refused_to) && read_names(answer, result) &&
+           remote_read_text_or_null(answer, "to", &result->refused_to) &&
+           remote_read_texts(answer, "names", &result->names, &result->names_count) &&
            remote_read_int(answer, "unread_total", &result->unread_total) &&
            remote_read_messages(answer, "unread", &result->unread);
 }
@@ -129,8 +114,7 @@ enum store_status remote_send(struct store *s, const struct store_caller *caller
     const enum store_status status = remote_ask(s, "patchcord_send", body, CALL_REPEATABLE, &answer);
     bool is_read = true;
     if (status == STORE_DONE)
-        is_read = remote_read_bool(answer, "repeat", &result->repeat) &&
-                  read_all_sent(answer, send->recipients_count, result);
+        is_read = remote_read_bool(answer, "repeat", &result->repeat) && read_all_sent(answer, result);
     else if (status == STORE_REFUSED)
         is_read = read_refused(answer, result);
     json_object_put(answer);

@@ -27,6 +27,9 @@ void remote_add_acks(struct json_object *body, const char *const *ids, size_t co
 /* Adds the words of a text, as words.h has them. */
 void remote_add_words(struct json_object *body, const char *text, size_t len);
 
+/* Adds what makes a bearer token, without whose it is. */
+void remote_add_token(struct json_object *body, const struct store_token *token);
+
 /* Calls the function, and ends body. What the answer's status says; the caller puts *answer (NULL for FAULT).
  * A fault is logged. */
 MUST_CHECK enum store_status remote_ask(struct store *s, const char *function, struct json_object *body,
@@ -52,6 +55,10 @@ MUST_CHECK bool remote_read_id_or_none(
     struct json_object *holder, const char *key, char out[static UUID_SIZE]);
 /* 0 where it is missing. */
 MUST_CHECK bool remote_read_int(struct json_object *holder, const char *key, int64_t *number);
+MUST_CHECK bool remote_read_hash(
+    struct json_object *holder, const char *key, char out[static SHA256_HEX_SIZE]);
+/* A list of texts, each to be freed, as is the list; nothing where it is missing. */
+MUST_CHECK bool remote_read_texts(struct json_object *holder, const char *key, char ***texts, size_t *count);
 MUST_CHECK bool remote_read_bool(struct json_object *holder, const char *key, bool *flag);
 MUST_CHECK bool remote_read_refusal(struct json_object *answer, enum store_refusal *refusal);
 /* The list of that name, to the end of what is there; nothing where it is missing. */
@@ -88,5 +95,31 @@ enum store_status remote_ban_list(struct store *s, struct store_ban **bans, size
 enum store_status remote_cleanup(struct store *s, int64_t max_age_ms, int64_t active_window_ms, bool dry_run,
     struct store_cleanup_result *result);
 enum store_status remote_stats(struct store *s, struct store_stats *stats);
+enum store_status remote_client_add(
+    struct store *s, const struct store_client *client, int64_t max_unused, enum store_refusal *refusal);
+enum store_status remote_client_find(struct store *s, const char *client_id, struct store_clients *result);
+enum store_status remote_code_add(struct store *s, enum store_code_kind kind, const char *hash,
+    const struct store_subject *subject, int64_t expires_ms, enum store_refusal *refusal);
+enum store_status remote_invite_redeem(
+    struct store *s, const char *hash, const struct store_token *token, struct store_subject *subject);
+enum store_status remote_authorize(struct store *s, const char *connect_hash, const char *code_hash,
+    const struct store_authorization *authorization, struct store_subject *subject);
+enum store_status remote_code_redeem(struct store *s, const char *code_hash,
+    const struct store_redemption *redemption, struct store_grants *result, enum store_refusal *refusal);
+enum store_status remote_refresh(struct store *s, const char *refresh_hash, const char *client_id,
+    const char *audience, const struct store_token_pair *pair, struct store_grants *result,
+    enum store_refusal *refusal);
+enum store_status remote_grant_list(struct store *s, struct store_grants *result);
+enum store_status remote_grant_end(struct store *s, const struct store_grant_choice *choice, int64_t *count);
+enum store_status remote_device_add(
+    struct store *s, const struct store_device *device, int64_t max, enum store_refusal *refusal);
+enum store_status remote_device_find(struct store *s, const char *user_hash, struct store_device *result);
+enum store_status remote_device_decide(struct store *s, const char *user_hash, const char *connect_hash,
+    struct store_subject *subject, enum store_refusal *refusal);
+enum store_status remote_device_redeem(struct store *s, const char *device_hash,
+    const struct store_token *token, int64_t interval_ms, struct store_subject *subject,
+    enum store_refusal *refusal);
+enum store_status remote_oauth_cleanup(
+    struct store *s, int64_t max_age_ms, bool dry_run, struct store_oauth_cleanup *result);
 
 #endif

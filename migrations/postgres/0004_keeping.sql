@@ -1,4 +1,4 @@
--- Tokens, bans, housekeeping, counts. As 0002_messages.sql: one function an operation.
+-- Tokens, bans, housekeeping, counts. As 0003_messages.sql: one function an operation.
 begin;
 set local client_min_messages = warning;
 set local search_path = public, pg_temp;
@@ -18,23 +18,46 @@ create or replace function patchcord_token(b bearer_tokens) returns jsonb langua
         'expires', patchcord_ms(b.expires_at), 'used', patchcord_ms(b.last_used_at)))
 $$;
 
--- "hash". That it was used is written down no more often than every five minutes.
+-- Further namespaces of a grant.
+create or replace function patchcord_also(v_grant uuid, v_own text) returns jsonb language sql stable
+    set search_path = pg_catalog, public, pg_temp as $$
+    select coalesce(jsonb_agg(namespace_id order by namespace_id collate "C"), '[]') from oauth_grant_namespaces
+        where grant_id = v_grant and namespace_id <> v_own
+$$;
+
+-- "hash": of a bearer token, or an access token of a grant. That it was used is written down no more often than every five minutes.
 create or replace function patchcord_token_find(jsonb) returns jsonb language plpgsql volatile security invoker
     set search_path = pg_catalog, public, pg_temp set enable_seqscan = off set jit = off as $$
 declare
     v_now timestamptz := patchcord_now($1);
+    v_grain interval := interval '5 minutes';
     b bearer_tokens;
+    a oauth_access_tokens;
+    g oauth_grants;
 begin
     select * into b from bearer_tokens
         where token_hash = $1->>'hash' and active and (expires_at is null or expires_at > v_now);
+    if found then
+        if b.last_used_at is null or v_now - b.last_used_at >= v_grain or v_now < b.last_used_at then
+            perform patchcord_lasts_not();
+            update bearer_tokens set last_used_at = v_now where token_hash = b.token_hash;
+        end if;
+        return jsonb_build_object('status', 'done', 'tokens', jsonb_build_array(patchcord_token(b)));
+    end if;
+    select * into a from oauth_access_tokens where token_hash = $1->>'hash' and expires_at > v_now;
+    select * into g from oauth_grants where id = a.grant_id and ended_at is null and expires_at > v_now;
     if not found then
         return jsonb_build_object('status', 'absent');
     end if;
-    if b.last_used_at is null or v_now - b.last_used_at >= interval '5 minutes' or v_now < b.last_used_at then
+    if g.used_at is null or v_now - g.used_at >= v_grain or v_now < g.used_at then
         perform patchcord_lasts_not();
-        update bearer_tokens set last_used_at = v_now where token_hash = b.token_hash;
+        update oauth_grants set used_at = v_now where id = g.id;
     end if;
-    return jsonb_build_object('status', 'done', 'tokens', jsonb_build_array(patchcord_token(b)));
+    return jsonb_build_object('status', 'done', 'tokens', jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
+        'hash', a.token_hash, 'ns', g.namespace_id, 'agent', g.agent_id, 'active', true,
+        'created', patchcord_ms(a.created_at), 'expires', patchcord_ms(least(a.expires_at, g.expires_at)),
+        'used', patchcord_ms(g.used_at), 'also', patchcord_also(g.id, g.namespace_id), 'grant', g.id,
+        'audience', g.audience))));
 end $$;
 
 -- "hash", "ns", "agent", "label", "created" (0: now), "expires" (0: never).
@@ -250,12 +273,14 @@ begin
         where unsent_at is not null or expired_at is not null;
     return jsonb_build_object('status', 'done', 'pending', v_pending, 'leased', v_leased, 'deferred', v_deferred,
         'replied', v_replied, 'unsent', v_unsent, 'expired', v_expired,
+        'clients', (select count(*) from oauth_clients),
+        'grants', (select count(*) from oauth_grants where ended_at is null and expires_at > v_now),
         'read', v_all - v_pending - v_deferred - v_replied - v_unsent - v_expired,
         'bans', (select count(*) from rate_limit_bans where banned_until > v_now),
         'agents', (select coalesce(jsonb_agg(patchcord_agent(a.namespace_id, a.agent_id, r) || jsonb_strip_nulls(
                 jsonb_build_object('pending', q.pending, 'deferred', d.deferred, 'oldest', patchcord_ms(q.oldest)))
                 order by a.namespace_id collate "C", a.agent_id collate "C"), '[]')
-            from patchcord_agents(array(select distinct namespace_id from bearer_tokens), v_now) a
+            from patchcord_agents(null, v_now) a
             left join agent_registry r on r.namespace_id = a.namespace_id and r.agent_id = a.agent_id
             cross join lateral (select count(*) as pending, min(created_at) as oldest from agent_messages m
                 where m.namespace_id = a.namespace_id and m.to_agent = a.agent_id
@@ -286,6 +311,6 @@ begin
 end $$;
 
 do $$ begin perform patchcord_guard(); end $$;
-insert into patchcord_migrations (number, name) values (3, '0003_keeping') on conflict do nothing;
+insert into patchcord_migrations (number, name) values (4, '0004_keeping') on conflict do nothing;
 notify pgrst, 'reload schema';
 commit;

@@ -56,19 +56,26 @@ begin
         'unsent', patchcord_ms(m.unsent_at), 'expired', patchcord_ms(m.expired_at)));
 end $$;
 
--- Where an agent exists: it has a token, or a grant.
+-- An agent exists where it has a token, or a grant.
 create or replace function patchcord_exists(v_ns text, v_agent text, v_now timestamptz) returns boolean
     language plpgsql stable set search_path = pg_catalog, public, pg_temp set enable_seqscan = off set jit = off as $$
 begin
-    return v_agent <> 'patchcord' and exists (select from bearer_tokens
-        where namespace_id = v_ns and agent_id = v_agent and active and (expires_at is null or expires_at > v_now));
+    return v_agent <> 'patchcord'
+        and (exists (select from bearer_tokens where namespace_id = v_ns and agent_id = v_agent and active
+                and (expires_at is null or expires_at > v_now))
+            or exists (select from oauth_grant_namespaces n join oauth_grants g on g.id = n.grant_id
+                where n.namespace_id = v_ns and n.agent_id = v_agent and g.ended_at is null and g.expires_at > v_now));
 end $$;
 
+-- All of them in these namespaces; null: everywhere.
 create or replace function patchcord_agents(v_ns text[], v_now timestamptz)
     returns table (namespace_id text, agent_id text) language sql stable
-    set search_path = pg_catalog, public, pg_temp as $$
-    select distinct b.namespace_id, b.agent_id from bearer_tokens b
-        where b.namespace_id = any(v_ns) and b.active and (b.expires_at is null or b.expires_at > v_now)
+    set search_path = pg_catalog, public, pg_temp set jit = off as $$
+    select b.namespace_id, b.agent_id from bearer_tokens b
+        where (v_ns is null or b.namespace_id = any(v_ns)) and b.active and (b.expires_at is null or b.expires_at > v_now)
+    union
+    select n.namespace_id, n.agent_id from oauth_grant_namespaces n join oauth_grants g on g.id = n.grant_id
+        where (v_ns is null or n.namespace_id = any(v_ns)) and g.ended_at is null and g.expires_at > v_now
 $$;
 
 -- What rides along with every call. Locks the messages that it acknowledges together with another one and those of a
@@ -83,8 +90,9 @@ begin
     if v_presence is not null then
         insert into agent_registry as r
             (namespace_id, agent_id, status, last_seen, updated_at, display_name, machine_name, meta)
-            values (v_ns[1], v_agent, 'online', v_now, v_now, v_presence->>'display_name',
-                coalesce(v_presence->>'machine_name', 'unknown'), v_presence->'meta')
+            select n, v_agent, 'online', v_now, v_now, v_presence->>'display_name',
+                    coalesce(v_presence->>'machine_name', 'unknown'), v_presence->'meta'
+                from unnest(v_ns) n order by n collate "C"
             on conflict (namespace_id, agent_id) do update set status = 'online',
                 last_seen = greatest(r.last_seen, excluded.last_seen), updated_at = excluded.updated_at,
                 display_name = coalesce(excluded.display_name, r.display_name),
@@ -215,7 +223,7 @@ declare
     v_to jsonb;
     v_found text[];
     v_sent jsonb[] := '{}';
-    v_full text;
+    v_full jsonb := '[]';
     v_total bigint;
     v_thread uuid;
 begin
@@ -231,23 +239,30 @@ begin
 
     for v_to in select value from jsonb_array_elements(p->'to') loop
         if v_is_repeat then
-            select array[namespace_id] into v_found from agent_messages where id = (v_to->>'id')::uuid;
-            v_found := coalesce(v_found, array[coalesce(v_to->>'ns', v_ns[1])]);
+            -- Where it lies: who is there may have changed since. Who was named twice has one message.
+            v_found := array(select namespace_id from agent_messages where id = (v_to->>'id')::uuid);
+            if cardinality(v_ns) = 1 then
+                v_found := v_ns;
+            end if;
         else
+            -- A bare name is looked for everywhere, but the caller's own means itself.
             v_found := array(select n from unnest(v_ns) n
-                where (v_to->>'ns' is null or n = v_to->>'ns') and patchcord_exists(n, v_to->>'agent', v_now));
+                where (n = v_to->>'ns' or (v_to->>'ns' is null and (n = v_ns[1] or v_to->>'agent' <> v_agent)))
+                    and patchcord_exists(n, v_to->>'agent', v_now));
         end if;
-        if cardinality(v_found) <> 1 then
+        if not v_is_repeat and cardinality(v_found) <> 1 then
             return jsonb_build_object('status', 'refused',
                 'refusal', case when v_found = '{}' then 'unknown_recipient' else 'ambiguous' end,
-                'to', v_to->>'agent', 'names', (select jsonb_agg(name order by name collate "C")
-                    from (select case when cardinality(v_ns) > 1 then agent_id || '@' || namespace_id else agent_id end
-                            as name
-                        from patchcord_agents(v_ns, v_now)) names));
+                'to', patchcord_address(v_to->>'agent', v_to->>'ns', v_ns[1]),
+                'names', (select jsonb_agg(case when cardinality(v_ns) > 1 then agent_id || '@' || namespace_id
+                            else agent_id end order by array_position(v_ns, namespace_id), agent_id collate "C")
+                    from patchcord_agents(v_ns, v_now) where v_found = '{}' or agent_id = v_to->>'agent'));
         end if;
-        v_sent := v_sent || (jsonb_build_object('id', v_to->'id', 'ns', v_found[1], 'to', v_to->'agent', 'seen',
-            (select patchcord_ms(last_seen) from agent_registry
-                where namespace_id = v_found[1] and agent_id = v_to->>'agent')));
+        v_sent := v_sent || array(select jsonb_build_object('id', v_to->'id', 'ns', n, 'to', v_to->'agent', 'seen',
+                (select patchcord_ms(last_seen) from agent_registry
+                    where namespace_id = n and agent_id = v_to->>'agent'))
+            from unnest(v_found) n
+            where not exists (select from unnest(v_sent) s where s->>'ns' = n and s->>'to' = v_to->>'agent'));
     end loop;
     if v_is_repeat then
         perform patchcord_lasts_not();
@@ -256,7 +271,7 @@ begin
 
     -- All checks come before the first row: a refusal leaves nothing behind. A caller could have given one of the ids
     -- that a group's rows get to something else before.
-    if cardinality(v_sent) > 1 then
+    if jsonb_array_length(p->'to') > 1 then
         foreach v_to in array v_sent loop
             if patchcord_owner((v_to->>'id')::uuid, v_ns, v_agent, p->>'hash') is not null then
                 return jsonb_build_object('status', 'refused', 'refusal', 'id_taken');
@@ -276,11 +291,13 @@ begin
         if v_to->>'to' = v_agent then
             perform patchcord_no_room(v_to->>'ns', v_agent);
         elsif not patchcord_room(v_to->>'ns', v_to->>'to', octet_length(p->>'content')) then
-            v_full := coalesce(v_full, v_to->>'to');
+            v_full := v_full || (v_to - 'seen');
         end if;
     end loop;
-    if v_full is not null then
-        return jsonb_build_object('status', 'refused', 'refusal', 'queue_full', 'to', v_full);
+    if v_full <> '[]' then
+        return jsonb_build_object('status', 'refused', 'refusal', 'queue_full', 'to', (
+            select patchcord_address(s->>'to', s->>'ns', v_ns[1]) from unnest(v_sent) with ordinality each (s, nth)
+                where v_full @> jsonb_build_array(s - 'seen') order by nth limit 1));
     end if;
     if (p->'only_ask')::boolean then
         perform patchcord_lasts_not();
@@ -292,10 +309,16 @@ begin
             v_thread := patchcord_thread(v_to->>'ns', v_agent, v_to->>'to', p->>'thread', (v_to->>'id')::uuid, v_now);
         end if;
         perform patchcord_deliver(p, (v_to->>'id')::uuid, v_to->>'ns', v_agent, v_to->>'to', null, v_thread,
-            case when cardinality(v_sent) > 1 then v_id end, false);
+            case when jsonb_array_length(p->'to') > 1 then v_id end, false);
     end loop;
     return jsonb_build_object('status', 'done', 'sent', to_jsonb(v_sent));
 end $$;
+
+-- As people write it, outside the caller's own namespace.
+create or replace function patchcord_address(v_agent text, v_ns text, v_own text) returns text language sql immutable
+    set search_path = pg_catalog, pg_temp as $$
+    select case when v_ns is null or v_ns = v_own then v_agent else v_agent || '@' || v_ns end
+$$;
 
 -- What closes the inbox gate: waiting, in nobody's delivery, and the caller had the time to see it.
 create or replace function patchcord_unread(v_ns text[], v_agent text, v_now timestamptz)
@@ -500,6 +523,10 @@ begin
     if v_owner = 'taken' then
         return jsonb_build_object('status', 'refused', 'refusal', 'id_taken', 'sent', v_sent);
     end if;
+    -- The retention is over: it can be answered, but not put off (relay/store/message_life.h).
+    if m.expired_at is not null and v_defer and not v_is_repeat then
+        return jsonb_build_object('status', 'refused', 'refusal', 'expired', 'sent', v_sent);
+    end if;
     if v_is_sent and not v_is_repeat then
         if not patchcord_exists(m.namespace_id, m.from_agent, v_now) then
             return jsonb_build_object('status', 'refused', 'refusal', 'unknown_recipient', 'sent', v_sent);
@@ -532,7 +559,7 @@ begin
             lease_id = null, lease_until = null, delivered_at = coalesce(delivered_at, v_now),
             replied_at = case when v_defer then replied_at else coalesce(replied_at, v_now) end,
             deferred_at = case when v_defer then coalesce(deferred_at, v_now) else deferred_at end
-        where seq = m.seq;
+        where seq = m.seq and expired_at is null;
     if t.id is not null and v_resolved <> (t.resolved_at is not null) then
         update agent_threads set resolved_at = case when v_resolved then v_now end where id = t.id;
     end if;
@@ -570,7 +597,8 @@ end $$;
 
 -- ---- reading ----
 
--- Further: "limit", "from", "thread", "words" (of the query; null: any), "message_id", "after".
+-- Further: "in" (one namespace; null: all), "limit", "from", "thread", "words" (of the query; null: any), "message_id",
+-- "after".
 create or replace function patchcord_recall(jsonb) returns jsonb language plpgsql volatile security invoker
     set search_path = pg_catalog, public, pg_temp set enable_seqscan = off set jit = off as $$
 declare
@@ -582,6 +610,7 @@ declare
     v_limit bigint := p->'limit';
     v_after bigint := p->'after';
     v_sign integer := case when v_after > 0 then 1 else -1 end;
+    v_in text[] := case when p->>'in' is null then v_ns else array(select n from unnest(v_ns) n where n = p->>'in') end;
     v_words tsquery := (select string_agg('''' || word || '''', ' & ')
         from unnest(string_to_array(rtrim(p->>'words'), ' ')) word);
     v_now timestamptz := patchcord_now(p);
@@ -596,21 +625,21 @@ begin
     elsif v_words is not null then
         v_seqs := array(select m.seq from message_words w join agent_messages m on m.seq = w.seq
             left join agent_threads t on t.id = m.thread_id
-            where w.words @@ v_words and w.seq > v_after and w.namespace_id = any(v_ns)
+            where w.words @@ v_words and w.seq > v_after and w.namespace_id = any(v_in)
                 and (w.from_agent = v_agent or (w.to_agent = v_agent and m.unsent_at is null))
                 and m.expired_at is null and (v_from is null or w.from_agent = v_from)
                 and (v_thread is null or t.slug = v_thread or t.id::text = v_thread)
             order by v_sign * w.seq limit v_limit);
     elsif v_thread is not null then
         v_seqs := array(select m.seq from agent_threads t join agent_messages m on m.thread_id = t.id
-            where t.namespace_id = any(v_ns) and (t.slug = v_thread or t.id::text = v_thread)
-                and m.seq > v_after and m.namespace_id = any(v_ns)
+            where t.namespace_id = any(v_in) and (t.slug = v_thread or t.id::text = v_thread)
+                and m.seq > v_after and m.namespace_id = any(v_in)
                 and (m.from_agent = v_agent or (m.to_agent = v_agent and m.unsent_at is null))
                 and m.expired_at is null and (v_from is null or m.from_agent = v_from)
             order by v_sign * m.seq limit v_limit);
     elsif v_after > 0 then
         -- Of what the caller was sent, and of what it sent, the first ones each.
-        v_seqs := array(select seq from unnest(v_ns) n cross join lateral (
+        v_seqs := array(select seq from unnest(v_in) n cross join lateral (
             (select m.seq from message_words w join agent_messages m on m.seq = w.seq
                 where w.namespace_id = n and w.to_agent = v_agent and w.seq > v_after and m.unsent_at is null
                     and m.expired_at is null and (v_from is null or w.from_agent = v_from)
@@ -622,7 +651,7 @@ begin
                 order by w.seq limit v_limit)) both_sides
             order by seq limit v_limit);
     else
-        v_seqs := array(select seq from unnest(v_ns) n cross join lateral (
+        v_seqs := array(select seq from unnest(v_in) n cross join lateral (
             (select m.seq from message_words w join agent_messages m on m.seq = w.seq
                 where w.namespace_id = n and w.to_agent = v_agent and m.unsent_at is null
                     and m.expired_at is null and (v_from is null or w.from_agent = v_from)
@@ -637,7 +666,7 @@ begin
     return jsonb_build_object('status', 'done', 'messages', (
         select coalesce(jsonb_agg(patchcord_message(m, t, v_now, true) order by v_sign * m.seq), '[]')
             from agent_messages m left join agent_threads t on t.id = m.thread_id
-            where m.seq = any(v_seqs) and m.namespace_id = any(v_ns)
+            where m.seq = any(v_seqs) and m.namespace_id = any(v_in)
                 and (m.from_agent = v_agent or (m.to_agent = v_agent and m.unsent_at is null))));
 end $$;
 
@@ -717,6 +746,6 @@ begin
 end $$;
 
 do $$ begin perform patchcord_guard(); end $$;
-insert into patchcord_migrations (number, name) values (2, '0002_messages') on conflict do nothing;
+insert into patchcord_migrations (number, name) values (3, '0003_messages') on conflict do nothing;
 notify pgrst, 'reload schema';
 commit;
