@@ -72,6 +72,7 @@ test  command:chromium     chromium             chromium            chromium    
 test  command:nginx        nginx-light          nginx               nginx             nginx
 test  command:valgrind     valgrind             valgrind            valgrind          valgrind
 test  command:strace       strace               strace              strace            strace
+test  server:postgres      postgresql           postgresql-server   postgresql        postgresql
 test  python:swift.proxy.server swift-proxy     -                   -                 -
 test  python:swift.container.server swift-container -               -                 -
 test  python:swift.account.server swift-account -                   -                 -
@@ -93,6 +94,7 @@ is_there() {
     python:*) /usr/bin/python3 -c "import $name" 2>/dev/null ;;
     fuzzer:*) echo 'int LLVMFuzzerTestOneInput(void); int LLVMFuzzerTestOneInput(void) { return 0; }' |
         "$name" -fsanitize=fuzzer,address -x c -o /dev/null - 2>/dev/null ;;
+    server:*) command -v "$name" >/dev/null || ls /usr/lib/postgresql/*/bin/"$name" >/dev/null 2>&1 ;;
     *) die "unknown kind in the table: $1" ;;
     esac
 }

@@ -35,6 +35,8 @@ const struct setting config_settings[] = {
      .help = "the namespace of agents that are named without one"},
     {.name = "PATCHCORD_DATA_DIR", .kind = SETTING_TEXT, .offset = FIELD(data_dir),
      .help = "the folder of the database (default: $XDG_DATA_HOME/patchcord; as root /var/lib/patchcord)"},
+    {.name = "PATCHCORD_DATABASE_URL", .kind = SETTING_SECRET, .offset = FIELD(database_url),
+     .help = "the PostgreSQL that stores messages and tokens, in place of a file in the data folder"},
     {.name = "PATCHCORD_ACTIVE_WINDOW_SECONDS", .kind = SETTING_INTEGER, .offset = FIELD(active_window_seconds),
      .fallback = "3600", .min = 1, .max = 31536000, .help = "for how long after its last call an agent counts as online"},
     {.name = "PATCHCORD_PRESENCE_WRITE_INTERVAL_SECONDS", .kind = SETTING_INTEGER,
@@ -127,7 +129,7 @@ const struct setting config_unused_settings[] = {
 /* Known without a word: the bridge's, which may stand in the same environment, and what check_store looks at. */
 static const struct setting silent_settings[] = {
     UNUSED("PATCHCORD_URL"), UNUSED("PATCHCORD_TOKEN"), UNUSED("PATCHCORD_OUTBOX_MAX_ENTRIES"),
-    UNUSED("PATCHCORD_OUTBOX_MAX_BYTES"), UNUSED("PATCHCORD_DATABASE_URL"), {.name = NULL},
+    UNUSED("PATCHCORD_OUTBOX_MAX_BYTES"), {.name = NULL},
 };
 /* clang-format on */
 
@@ -138,18 +140,22 @@ static bool is_set(const char *name)
 }
 
 /* A relay that was meant for another database must not start on an empty one of its own. */
-static bool check_store(struct buf *why)
+static bool check_store(const struct config *config, struct buf *why)
 {
-    static const char *const others[] = {"PATCHCORD_DATABASE_URL", "SUPABASE_URL"};
-    for (size_t i = 0; i < LENGTH_OF(others); i++) {
-        if (!is_set(others[i]))
-            continue;
-        buf_printf(why,
-            "%s is set, but this version has only the embedded store: unset it to use PATCHCORD_DATA_DIR",
-            others[i]);
+    static const char *const schemes[] = {"postgresql://", "postgres://"};
+    const char *url = config->database_url;
+    if (url && strncmp(url, schemes[0], strlen(schemes[0])) != 0 &&
+        strncmp(url, schemes[1], strlen(schemes[1])) != 0) {
+        buf_puts(why, "PATCHCORD_DATABASE_URL must be like "
+                      "postgresql://user:password@host:5432/database?sslmode=verify-full");
         return false;
     }
-    return true;
+    if (url || !is_set("SUPABASE_URL"))
+        return true;
+    buf_puts(why,
+        "SUPABASE_URL is set, but this version has only PostgreSQL and the embedded store: unset it, or set "
+        "PATCHCORD_DATABASE_URL");
+    return false;
 }
 
 static bool check_host(struct config *config, struct buf *why)
@@ -176,8 +182,8 @@ static bool check_tls(const struct config *config, struct buf *why)
 
 static bool check_paths(const struct config *config, struct buf *why)
 {
-    static const char *const taken[] = {"/", "/health", "/ready", "/metrics", "/authorize", "/token", "/register",
-        "/revoke", "/device", "/device_authorization"};
+    static const char *const taken[] = {"/", "/health", "/ready", "/metrics", "/authorize", "/token",
+        "/register", "/revoke", "/device", "/device_authorization"};
     const char *const paths[] = {config->mcp_path, config->bearer_path};
     if (strcmp(paths[0], paths[1]) == 0) {
         buf_printf(why, "PATCHCORD_MCP_PATH and PATCHCORD_BEARER_PATH must differ, both are '%s'", paths[0]);
@@ -282,7 +288,7 @@ bool config_load(struct config *out, struct buf *why)
     if (!out->oauth_default_namespace)
         out->oauth_default_namespace = xstrdup(out->default_namespace);
     config_set_port(out, (int)out->port);
-    if (!check_store(why) || !check_host(out, why) || !check_tls(out, why) || !check_paths(out, why) ||
+    if (!check_store(out, why) || !check_host(out, why) || !check_tls(out, why) || !check_paths(out, why) ||
         !check_attachment_types(out, why) || !check_s3(out, why) || !set_data_dir(out, why)) {
         config_free(out);
         return false;

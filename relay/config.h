@@ -31,7 +31,8 @@ struct config {
     char *s3_endpoint, *s3_public_endpoint, *s3_region, *s3_bucket, *s3_access_key, *s3_secret_key;
     int s3_path_style; /* enum path_style; never AUTO after config_load */
     char *cleanup_token, *metrics_token;
-    char *data_dir; /* never NULL after config_load */
+    char *data_dir;     /* never NULL after config_load */
+    char *database_url; /* PostgreSQL's; NULL: the store is in data_dir */
     char *tls_cert, *tls_key;
     char *ca_file;
     char *trusted_proxies;

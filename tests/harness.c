@@ -17,6 +17,7 @@
 
 #include "../common/alloc.h"
 #include "harness_process.h"
+#include "harness_store.h"
 
 enum { CASE_TIMEOUT_S = 60, PATH_SIZE = 4096, LOG_MAX = 1 << 20, DESCRIPTORS_REMOVED_AT_ONCE = 16 };
 
@@ -169,9 +170,30 @@ void process_env_free(char **env)
     free(env);
 }
 
+static const char *env_value(char *const env[], const char *name)
+{
+    for (size_t i = 0; env[i]; i++)
+        if (name_len(env[i]) == strlen(name) && strncmp(env[i], name, strlen(name)) == 0)
+            return env[i] + strlen(name) + 1;
+    return NULL;
+}
+
+/* A relay with a data folder has the database that belongs to it, unless the test says which. */
+static void env_set_store(char **env)
+{
+    const char *data_dir = env_value(env, "PATCHCORD_DATA_DIR");
+    if (!harness_store_is_postgres() || !data_dir || env_value(env, "PATCHCORD_DATABASE_URL") ||
+        env_value(env, "SUPABASE_URL"))
+        return;
+    char *url = harness_database_url(data_dir), *setting = xasprintf("PATCHCORD_DATABASE_URL=%s", url);
+    env_set(env, setting);
+    free(setting);
+    free(url);
+}
+
 static char **env_make(const struct process_options *options)
 {
-    size_t room = list_len(environ) + 2;
+    size_t room = list_len(environ) + 3;
     for (size_t i = 0; i < PROCESS_ENV_LISTS; i++)
         room += list_len((char *const *)options->env[i]);
     char **env = xcalloc(room, sizeof *env);
@@ -184,6 +206,7 @@ static char **env_make(const struct process_options *options)
     for (size_t i = 0; i < PROCESS_ENV_LISTS; i++)
         for (size_t j = 0; options->env[i] && options->env[i][j]; j++)
             env_set(env, options->env[i][j]);
+    env_set_store(env);
     return env;
 }
 

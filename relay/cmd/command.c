@@ -191,16 +191,22 @@ static bool refuse_missing(struct config *config)
     return false;
 }
 
-bool command_store(const struct command_line *line, struct config *config, struct store **store)
+struct store_options command_store_options(const struct config *config, enum store_role role)
 {
-    if (!command_config(line, config))
-        return false;
-    if (!line->command->begins_store && !has_database(config->data_dir))
+    return (struct store_options){
+        .data_dir = config->data_dir, .database_url = config->database_url, .role = role};
+}
+
+bool command_store_open(
+    const struct command_line *line, struct config *config, enum store_role role, struct store **store)
+{
+    const struct store_options options = command_store_options(config, role);
+    const bool is_in_folder = options.database_url == NULL;
+    if (is_in_folder && !line->command->begins_store && !has_database(config->data_dir))
         return refuse_missing(config);
     struct buf why = {0};
-    const struct store_options options = {.data_dir = config->data_dir, .role = STORE_ROLE_ADMIN};
     secret_init();
-    *store = store_open_sqlite(&options, &why);
+    *store = store_open(&options, &why);
     if (!*store) {
         (void)command_fail("%s", buf_text(&why));
         config_free(config);
@@ -209,9 +215,14 @@ bool command_store(const struct command_line *line, struct config *config, struc
     return *store != NULL;
 }
 
+bool command_store(const struct command_line *line, struct config *config, struct store **store)
+{
+    return command_config(line, config) && command_store_open(line, config, STORE_ROLE_ADMIN, store);
+}
+
 struct typed_code_key *command_code_key(const struct config *config, struct buf *why)
 {
-    return typed_code_key_open(config->data_dir, NULL, why);
+    return typed_code_key_open(config->data_dir, config->database_url, why);
 }
 
 void command_store_end(struct config *config, struct store *store)

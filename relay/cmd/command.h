@@ -67,13 +67,18 @@ void command_write_day(int64_t wall_ms, struct buf *out);
 
 /* Reads the settings (--env-file first). False: one line was printed. */
 MUST_CHECK bool command_config(const struct command_line *line, struct config *config);
+/* The store that the settings name. */
+struct store_options command_store_options(const struct config *config, enum store_role role);
 /* Settings and store of a command that works beside a serving relay. False: one line was printed, nothing is
  * open: also where there is no store, and the command does not begin one. */
 MUST_CHECK bool command_store(const struct command_line *line, struct config *config, struct store **store);
 /* The key of codes that people type, the relay's and its commands'; typed_code_key_free ends it. NULL: why
  * has one line. */
 struct typed_code_key *command_code_key(const struct config *config, struct buf *why);
-/* Closes what command_store opened. */
+/* The same with settings that were read; where it fails, they are freed. */
+MUST_CHECK bool command_store_open(
+    const struct command_line *line, struct config *config, enum store_role role, struct store **store);
+/* Closes what these two opened. */
 void command_store_end(struct config *config, struct store *store);
 
 #endif

@@ -17,6 +17,7 @@
 #include "../fetch/safe_fetch.h"
 #include "../http/server.h"
 #include "../metrics.h"
+#include "../notify.h"
 #include "../oauth/oauth.h"
 #include "../relay.h"
 #include "../routes.h"
@@ -55,6 +56,16 @@ static void store_changed(void *arg)
         authenticator_forget(s->relay.auth);
         parking_notify_all(s->relay.parking);
     }
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* Another relay stored something for that agent. */
+static void store_arrived(void *arg, const char *namespace_id, const char *agent)
+{
+    struct serving *s = arg;
+    pthread_mutex_lock(&s->lock);
+    if (s->is_up)
+        notify_agent(&s->relay, namespace_id, agent);
     pthread_mutex_unlock(&s->lock);
 }
 
@@ -109,14 +120,12 @@ static void block_signals(void)
 
 static bool open_store(struct serving *s, struct buf *why)
 {
-    const struct store_options options = {
-        .data_dir = s->config.data_dir,
-        .role = STORE_ROLE_RELAY,
-        .changed = store_changed,
-        .changed_arg = s,
-    };
+    struct store_options options = command_store_options(&s->config, STORE_ROLE_RELAY);
+    options.changed = store_changed;
+    options.arrived = store_arrived;
+    options.changed_arg = s;
     s->relay.metrics = observed = metrics_new();
-    s->relay.store = store_open_sqlite(&options, why);
+    s->relay.store = store_open(&options, why);
     if (s->relay.store)
         store_observe(s->relay.store, observe_store);
     return s->relay.store != NULL;
@@ -210,8 +219,9 @@ static void log_listening(const struct serving *s)
     const char *host = s->config.host;
     char *url = xasprintf(strchr(host, ':') ? "%s://[%s]:%d" : "%s://%s:%d",
         s->config.tls_cert ? "https" : "http", host, http_server_port(s->server));
+    const struct store_options store = command_store_options(&s->config, STORE_ROLE_RELAY);
     log_info("listening", LOG_STR("url", url), LOG_STR("public_url", s->config.public_url),
-        LOG_STR("store", "sqlite"), LOG_STR("attachments", attachments_kind(&s->config)),
+        LOG_STR("store", store_kind(&store)), LOG_STR("attachments", attachments_kind(&s->config)),
         LOG_STR("data", s->config.data_dir), LOG_STR("version", PATCHCORD_VERSION), LOG_INT("pid", getpid()));
     free(url);
 }

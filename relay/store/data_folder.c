@@ -52,7 +52,13 @@ bool data_folder_prepare(const char *folder, struct buf *why)
     /* Volumes of containers come like that: no reason not to start. */
     if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0)
         log_warn("data_folder_is_writable_by_others", LOG_STR("folder", folder), LOG_STR("do", "chmod 700"));
+    return true;
+}
 
+bool data_folder_prepare_database(const char *folder, struct buf *why)
+{
+    if (!data_folder_prepare(folder, why))
+        return false;
     char *file = xasprintf("%s/%s", folder, DATABASE_FILE);
     const int fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     free(file);

@@ -11,9 +11,11 @@
 #define DATABASE_FILE "patchcord.db"
 #define LOCK_FILE     "relay.lock"
 
-/* Creates the folder (0700, parents too) and the database file in it (0600) where they are missing, and makes
- * sure that both can be written. False: why has one line. */
+/* Creates the folder (0700, parents too) where it is missing, and makes sure that it can be written. False:
+ * why has one line. */
 MUST_CHECK bool data_folder_prepare(const char *folder, struct buf *why);
+/* The same with the database file in it (0600). */
+MUST_CHECK bool data_folder_prepare_database(const char *folder, struct buf *why);
 
 enum folder_lock { FOLDER_LOCKED, FOLDER_SERVED, FOLDER_LOCK_FAILED };
 /* Takes the lock and puts its descriptor into *fd: the lock ends when that is closed, or the process dies.

@@ -1,10 +1,12 @@
 /* PostgreSQL as a store: the functions of migrations/postgres/, called over libpq. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../../common/alloc.h"
 #include "../../common/log.h"
 #include "../../common/secret.h"
+#include "data_folder.h"
 #include "postgres_migration.h"
 #include "postgres_news.h"
 #include "postgres_pool.h"
@@ -16,6 +18,7 @@ enum { TRIES_MAX = 4 };
 struct postgres {
     struct remote base; /* first: a struct remote * is one of these */
     char *url;
+    int lock_fd; /* of the data folder; -1: of a command */
     struct postgres_pool *pool;
     struct postgres_news *news; /* NULL: of a command, which says what it has to say at once */
 };
@@ -163,6 +166,8 @@ static void postgres_close(struct remote *remote)
     struct postgres *postgres = (struct postgres *)remote;
     postgres_news_stop(postgres->news);
     postgres_pool_free(postgres->pool);
+    if (postgres->lock_fd >= 0)
+        close(postgres->lock_fd);
     secret_free(postgres->url);
     free(postgres);
 }
@@ -174,9 +179,21 @@ static const struct remote_ops postgres_ops = {
     .close = postgres_close,
 };
 
+/* Keys, and files where they are not stored elsewhere, are in a folder of this relay alone. */
+static bool take_folder(const struct store_options *options, int *lock_fd, struct buf *why)
+{
+    return options->role != STORE_ROLE_RELAY ||
+           (data_folder_prepare(options->data_dir, why) &&
+               data_folder_lock(options->data_dir, lock_fd, why) == FOLDER_LOCKED);
+}
+
 struct store *store_open_postgres(const struct store_options *options, struct buf *why)
 {
+    int lock_fd = -1;
+    if (!take_folder(options, &lock_fd, why))
+        return NULL;
     struct postgres *postgres = xcalloc(1, sizeof *postgres);
+    postgres->lock_fd = lock_fd;
     postgres->base.ops = &postgres_ops;
     postgres->url = xstrdup(options->database_url);
     postgres->pool = postgres_pool_new(options->database_url);

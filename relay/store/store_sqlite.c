@@ -221,7 +221,7 @@ struct store *store_open_sqlite(const struct store_options *options, struct buf 
 {
     pthread_once(&configured, configure);
     secret_init();
-    if (!data_folder_prepare(options->data_dir, why))
+    if (!data_folder_prepare_database(options->data_dir, why))
         return NULL;
     struct sqlite_store *store = xcalloc(1, sizeof *store);
     store->base.ops = &sqlite_ops;

@@ -148,11 +148,14 @@ END_TEST
 
 START_TEST(other_stores_stop_the_start)
 {
-    assert_refused("SUPABASE_URL", "https://x.supabase.co", "only the embedded store");
-    assert_refused("PATCHCORD_DATABASE_URL", "postgres://secret@db/x", "only the embedded store");
+    assert_refused("SUPABASE_URL", "https://x.supabase.co", "only PostgreSQL and the embedded store");
+    assert_refused("PATCHCORD_DATABASE_URL", "mysql://secret@db/x", "must be like postgresql://");
     ck_assert_int_eq(setenv("SUPABASE_URL", "", 1), 0);
+    ck_assert_int_eq(setenv("PATCHCORD_DATABASE_URL", "postgres://secret@db/x", 1), 0);
     struct config c = load();
+    ck_assert_str_eq(c.database_url, "postgres://secret@db/x");
     config_free(&c);
+    ck_assert_int_eq(unsetenv("PATCHCORD_DATABASE_URL"), 0);
 }
 END_TEST
 

@@ -347,12 +347,9 @@ START_TEST(a_backup_is_a_store)
 }
 END_TEST
 
-int main(void)
+/* What only a store in a folder has. */
+static void add_tests_of_folders(TCase *tests)
 {
-    TCase *tests;
-    Suite *suite = store_suite("store_life", &tests);
-    tcase_add_test(tests, senders_at_once_each_keep_their_order);
-    tcase_add_test(tests, two_sessions_never_get_the_same_message);
     tcase_add_test(tests, a_full_disk_is_an_error_and_not_the_end);
     tcase_add_test(tests, one_relay_serves_a_folder);
     tcase_add_test(tests, a_command_beside_the_relay_takes_effect);
@@ -363,6 +360,16 @@ int main(void)
     tcase_add_test(tests, a_damaged_file_is_refused);
     tcase_add_test(tests, migrations_are_applied_once);
     tcase_add_test(tests, a_backup_is_a_store);
+}
+
+int main(void)
+{
+    TCase *tests;
+    Suite *suite = store_suite("store_life", &tests);
+    tcase_add_test(tests, senders_at_once_each_keep_their_order);
+    tcase_add_test(tests, two_sessions_never_get_the_same_message);
+    if (!rig_server())
+        add_tests_of_folders(tests);
     TCase *forking = tcase_create("kill"); /* forks, so no thread may run before */
     tcase_set_timeout(forking, 60);
     tcase_add_test(forking, what_was_acknowledged_survives_a_kill);

@@ -1,5 +1,5 @@
-/* postgres_rig.h: the database of a test program, in the cluster that tests/postgres.sh runs: copied from one that has
- * the schema, and emptied for each test. */
+/* postgres_rig.h: the database of a test program, in the cluster that tests/postgres.sh runs: copied from one
+ * that has the schema, and emptied for each test. */
 #ifndef TESTS_POSTGRES_RIG_H
 #define TESTS_POSTGRES_RIG_H
 
@@ -46,7 +46,7 @@ static inline void rig_begin(void)
         " ' restart identity cascade' from pg_tables where schemaname = 'public'"
         " and tablename <> 'patchcord_migrations'); insert into patchcord_changes default values; end $$";
     char *url = rig_url(), *create = xasprintf("create database \"%s\" template patchcord_template",
-                                program_invocation_short_name);
+                               program_invocation_short_name);
     ck_assert_msg(rig_sql(rig_server(), create) || rig_sql(url, empty), "the database %s cannot be made",
         program_invocation_short_name);
     free(create);

@@ -49,7 +49,7 @@ START_TEST(bad_settings)
         {"PATCHCORD_LOG=xml", "PATCHCORD_LOG"},
         {"PATCHCORD_PUBLIC_URL=ftp://x", "PATCHCORD_PUBLIC_URL"},
         {"SUPABASE_URL=https://x.supabase.co", "SUPABASE_URL"},
-        {"PATCHCORD_DATABASE_URL=postgres://db/x", "PATCHCORD_DATABASE_URL"},
+        {"PATCHCORD_DATABASE_URL=mysql://db/x", "PATCHCORD_DATABASE_URL"},
     };
     for (size_t i = 0; i < LENGTH_OF(cases); i++) {
         char *data = xasprintf("PATCHCORD_DATA_DIR=%s", temp_folder());

@@ -1,0 +1,18 @@
+#!/bin/sh
+# The suites of the store, unchanged, on PostgreSQL; counted as check(3) does.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+build=${PATCHCORD_BUILD:-build}
+
+if [ "${1:-}" != --beside ]; then
+    exec tests/postgres.sh "$0" --beside
+fi
+failed=0
+for suite in "$build"/tests/unit/check_store_* "$build"/tests/unit/check_message_life "$build"/tests/unit/check_postgres*; do
+    case $suite in
+    *_sqlite) continue ;;
+    esac
+    [ -x "$suite" ] || continue
+    STORE_MODEL_OPERATIONS=${STORE_MODEL_OPERATIONS:-3000} "$suite" || failed=1
+done
+exit $failed

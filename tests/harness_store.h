@@ -1,0 +1,15 @@
+/* harness_store.h: on which store the relays under test run: the embedded one, or what tests/postgres.sh
+ * runs. */
+#ifndef TESTS_HARNESS_STORE_H
+#define TESTS_HARNESS_STORE_H
+
+#include <stdbool.h>
+
+bool harness_store_is_postgres(void);
+/* The URL of the database that belongs to a relay's data folder, which is made where it is missing; to be
+ * freed. Only where the store is PostgreSQL. */
+char *harness_database_url(const char *data_dir);
+/* Runs SQL that has to work, or to fail with the SQLSTATE fine (NULL: none). */
+void harness_sql(const char *url, const char *sql, const char *fine);
+
+#endif
