@@ -247,9 +247,9 @@ static void look(struct postgres_news *news)
         if (json_get_int(answer, "newest", &newest) == JSON_FIELD_FOUND &&
             json_get_int(answer, "changes", &changes) == JSON_FIELD_FOUND) {
             tell_of(news, answer);
-            if (changes != news->changes)
+            if (changes != news->changes && news->newest >= 0)
                 changed(news);
-            news->before = news->newest != 0 ? news->newest : newest;
+            news->before = news->newest >= 0 ? news->newest : newest;
             news->newest = newest;
             news->changes = changes;
         }
@@ -333,8 +333,10 @@ struct postgres_news *postgres_news_start(const struct store_options *options)
     news->options = *options;
     news->url = xstrdup(options->database_url);
     news->before = INT64_MAX; /* the first look is told of nothing */
+    news->newest = -1;
     news->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     pthread_mutex_init(&news->lock, NULL);
+    connect_again(news); /* here, so that nothing that comes after goes unheard */
     if (news->wake < 0 || pthread_create(&news->thread, NULL, news_run, news) != 0)
         alloc_failed();
     return news;

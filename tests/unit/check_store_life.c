@@ -207,13 +207,16 @@ START_TEST(a_command_beside_the_relay_takes_effect)
 {
     store_close(s);
     struct buf why = {0};
-    const struct store_options relay = {
-        .data_dir = folder, .role = STORE_ROLE_RELAY, .changed = note_change, .changed_arg = &changes};
-    const struct store_options admin = {.data_dir = folder, .role = STORE_ROLE_ADMIN};
-    s = store_open_sqlite(&relay, &why);
+    struct store_options relay = {.data_dir = folder,
+        .database_url = rig_url(),
+        .role = STORE_ROLE_RELAY,
+        .changed = note_change,
+        .changed_arg = &changes};
+    s = store_open(&relay, &why);
     ck_assert_ptr_nonnull(s);
     must_send(s, "a", "b", "its own change", NULL);
-    struct store *command = store_open_sqlite(&admin, &why);
+    relay.role = STORE_ROLE_ADMIN;
+    struct store *command = store_open(&relay, &why);
     ck_assert_msg(command != NULL, "%s", buf_text(&why));
     int64_t ended = 0;
     ck_assert_int_eq(store_token_end(command, NULL, NS, "a", 0, &ended), STORE_DONE);
@@ -352,7 +355,6 @@ static void add_tests_of_folders(TCase *tests)
 {
     tcase_add_test(tests, a_full_disk_is_an_error_and_not_the_end);
     tcase_add_test(tests, one_relay_serves_a_folder);
-    tcase_add_test(tests, a_command_beside_the_relay_takes_effect);
     tcase_add_test(tests, a_folder_is_private);
     tcase_add_test(tests, a_folder_that_cannot_be_used_is_refused);
     tcase_add_test(tests, a_file_of_something_else_is_refused);
@@ -368,6 +370,7 @@ int main(void)
     Suite *suite = store_suite("store_life", &tests);
     tcase_add_test(tests, senders_at_once_each_keep_their_order);
     tcase_add_test(tests, two_sessions_never_get_the_same_message);
+    tcase_add_test(tests, a_command_beside_the_relay_takes_effect);
     if (!rig_server())
         add_tests_of_folders(tests);
     TCase *forking = tcase_create("kill"); /* forks, so no thread may run before */

@@ -19,12 +19,16 @@ static inline const char *rig_server(void)
     return store && strcmp(store, "postgres") == 0 ? getenv("PATCHCORD_TEST_DATABASE") : NULL;
 }
 
-/* The server's URL with the name of this program's database in it, to be freed. */
-static inline char *rig_url(void)
+/* The server's URL with the name of this program's database in it; NULL: on the embedded store. */
+static inline const char *rig_url(void)
 {
-    const char *server = rig_server(), *options = strchr(server, '?');
+    static char *url;
+    const char *server = rig_server(), *options = server ? strchr(server, '?') : NULL;
+    if (url || !server)
+        return url;
     ck_assert_msg(options != NULL, "PATCHCORD_TEST_DATABASE is to be like postgresql://user@/?host=...");
-    return xasprintf("%.*s%s%s", (int)(options - server), server, program_invocation_short_name, options);
+    return url =
+               xasprintf("%.*s%s%s", (int)(options - server), server, program_invocation_short_name, options);
 }
 
 /* Runs one statement. False: the server refused it. */
@@ -45,12 +49,11 @@ static inline void rig_begin(void)
         "do $$ begin execute (select 'truncate ' || string_agg(quote_ident(tablename), ', ') ||"
         " ' restart identity cascade' from pg_tables where schemaname = 'public'"
         " and tablename <> 'patchcord_migrations'); insert into patchcord_changes default values; end $$";
-    char *url = rig_url(), *create = xasprintf("create database \"%s\" template patchcord_template",
-                               program_invocation_short_name);
-    ck_assert_msg(rig_sql(rig_server(), create) || rig_sql(url, empty), "the database %s cannot be made",
-        program_invocation_short_name);
+    char *create =
+        xasprintf("create database \"%s\" template patchcord_template", program_invocation_short_name);
+    ck_assert_msg(rig_sql(rig_server(), create) || rig_sql(rig_url(), empty),
+        "the database %s cannot be made", program_invocation_short_name);
     free(create);
-    free(url);
 }
 
 #endif

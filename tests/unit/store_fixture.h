@@ -51,12 +51,11 @@ static inline void fixture_remove(char *path)
 static inline struct store *fixture_open(const char *folder)
 {
     struct buf why = {0};
-    char *url = rig_server() ? rig_url() : NULL;
-    const struct store_options options = {.data_dir = folder, .database_url = url, .role = STORE_ROLE_RELAY};
+    const struct store_options options = {
+        .data_dir = folder, .database_url = rig_url(), .role = STORE_ROLE_RELAY};
     struct store *s = store_open(&options, &why);
     ck_assert_msg(s != NULL, "%s", buf_text(&why));
     buf_free(&why);
-    free(url);
     return s;
 }
 
