@@ -185,6 +185,24 @@ START_TEST(grants_are_listed)
 }
 END_TEST
 
+START_TEST(a_code_opens_so_many_namespaces)
+{
+    enum { ALSO_MAX = 32 };
+    struct buf line = {0};
+    buf_puts(&line, "connect --agent a@shop --also shop,N1,n1,");
+    for (int i = 1; i <= ALSO_MAX; i++)
+        buf_printf(&line, "n%d,", i);
+    run(buf_text(&line)); /* its own, and one that is said twice, do not count */
+    ck_assert_ptr_nonnull(strstr(buf_text(&result.err), "agent=a@shop also=\"n1, n2, n3, "));
+    buf_puts(&line, "n33");
+    must_fail(buf_text(&line), "at most 32 further namespaces");
+    buf_free(&line);
+    must_fail("connect --agent a@shop --also x/y", "no namespace's name");
+    must_fail("connect --agent a@shop --namespace other", "two namespaces");
+    must_fail("connect --agent patchcord@shop", "the relay's own");
+}
+END_TEST
+
 /* ---- shutting out ---- */
 
 START_TEST(a_revoked_grant_ends_at_once)
@@ -364,6 +382,7 @@ int main(void)
     TCase *tests = harness_case(suite, "grants");
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, grants_are_listed);
+    tcase_add_test(tests, a_code_opens_so_many_namespaces);
     tcase_add_test(tests, a_revoked_grant_ends_at_once);
     tcase_add_test(tests, grants_are_revoked_by_agent_client_or_all);
     tcase_add_test(tests, revoking_tokens_tells_of_grants);
