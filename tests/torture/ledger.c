@@ -10,7 +10,7 @@
 #include "../../common/compiler.h"
 #include "../../common/uuid.h"
 #include "../harness_process.h"
-#include "chance.h"
+#include "../harness_talk.h"
 
 enum { NOISE_MAX = 700, PRINTED_MAX = 5 };
 

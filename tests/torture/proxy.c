@@ -13,7 +13,7 @@
 #include "../../common/alloc.h"
 #include "../harness.h"
 #include "../harness_process.h"
-#include "chance.h"
+#include "../harness_talk.h"
 
 enum {
     LINKS_MAX = 256,

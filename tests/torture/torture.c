@@ -14,10 +14,9 @@
 
 #include "../../common/alloc.h"
 #include "../../common/json.h"
-#include "../harness.h"
 #include "../harness_faults.h"
 #include "../harness_process.h"
-#include "chance.h"
+#include "../harness_talk.h"
 #include "ledger.h"
 #include "proxy.h"
 
@@ -85,20 +84,6 @@ static uint64_t draw(struct torture *t, uint64_t below)
 
 /* ---- an agent's calls ---- */
 
-static int64_t call_with_content(
-    struct agent *agent, const char *tool, const char *key, const char *value, const char *content)
-{
-    struct json_object *args = json_new_object();
-    struct buf text = {0};
-    json_add_text(args, key, value);
-    json_add_text(args, "content", content);
-    json_write(args, &text);
-    int64_t id = bridge_call_begin(agent->bridge, tool, buf_text(&text));
-    json_object_put(args);
-    buf_free(&text);
-    return id;
-}
-
 static void op_begin(struct torture *t, struct agent *agent)
 {
     const bool is_reply = agent->reply_id != NULL;
@@ -107,8 +92,8 @@ static void op_begin(struct torture *t, struct agent *agent)
     const char *content = ledger_add(t->ledger, agent->self, to, draw(t, UINT32_MAX), &agent->op_number);
     char name[8];
     snprintf(name, sizeof name, "a%zu", to);
-    agent->op_id = is_reply ? call_with_content(agent, "reply", "message_id", agent->reply_id, content)
-                            : call_with_content(agent, "send_message", "to", name, content);
+    agent->op_id = is_reply ? talk_begin(agent->bridge, "reply", "message_id", agent->reply_id, content)
+                            : talk_begin(agent->bridge, "send_message", "to", name, content);
     free(agent->reply_id);
     agent->reply_id = NULL;
 }
@@ -166,49 +151,24 @@ static void wait_begin(struct torture *t, struct agent *agent)
 
 /* ---- what it reads ---- */
 
-/* The message below a header line: its fenced lines. Returns where they end. */
-static const char *read_fenced(const char *at, struct buf *content)
+static void message_read(struct torture *t, struct agent *agent, const struct talk_heard *heard)
 {
-    for (bool first = true; strncmp(at, "> ", 2) == 0 || strncmp(at, ">\n", 2) == 0; first = false) {
-        size_t len = strcspn(at, "\n");
-        if (!first)
-            buf_putc(content, '\n');
-        if (len > 2)
-            buf_append(content, at + 2, len - 2);
-        at += len + (at[len] == '\n');
-    }
-    return at;
-}
-
-static void message_read(struct torture *t, struct agent *agent, const char *header, const char *content)
-{
-    const char *marked = strstr(header, ", attempt ");
+    const char *header = heard->header, *marked = strstr(header, ", attempt ");
     size_t from = 0;
-    char *id = id_of_sent(header);
     ck_assert_msg(sscanf(header, "From a%zu (", &from) == 1 && from < LEDGER_AGENTS, "no sender: %s", header);
-    ledger_seen(t->ledger, agent->self, from, id, content,
+    ledger_seen(t->ledger, agent->self, from, heard->id, buf_text(&heard->content),
         marked ? (unsigned)strtoul(marked + strlen(", attempt "), NULL, 10) : 1);
     if (t->sending && !agent->reply_id && draw(t, REPLY_ONE_IN) == 0) {
-        agent->reply_id = xstrdup(id);
+        agent->reply_id = xstrdup(heard->id);
         agent->reply_to = from;
     }
-    free(id);
 }
 
 static void messages_read(struct torture *t, struct agent *agent, const char *text)
 {
-    for (const char *at = text; *at;) {
-        size_t len = strcspn(at, "\n");
-        char *line = xmemdup_text(at, len);
-        at += len + (at[len] == '\n');
-        if (strncmp(line, "From a", 6) == 0) {
-            struct buf content = {0};
-            at = read_fenced(at, &content);
-            message_read(t, agent, line, buf_text(&content));
-            buf_free(&content);
-        }
-        free(line);
-    }
+    struct talk_heard heard = {0};
+    while (talk_hear(&text, &heard))
+        message_read(t, agent, &heard);
 }
 
 static void line_read(struct torture *t, struct agent *agent, struct json_object *line)

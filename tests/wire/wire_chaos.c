@@ -12,7 +12,7 @@
 
 #include "../../common/alloc.h"
 #include "../../common/json.h"
-#include "../harness.h"
+#include "../harness_talk.h"
 
 enum {
     NAMESPACES = 2,
@@ -58,14 +58,9 @@ struct chaos {
     int64_t *latencies_us;
 };
 
-/* ---- chance: xorshift64*, so that a seed means the same everywhere ---- */
-
-static uint64_t chance(struct chaos *chaos, uint64_t below)
+static uint64_t draw(struct chaos *chaos, uint64_t below)
 {
-    chaos->random ^= chaos->random >> 12;
-    chaos->random ^= chaos->random << 25;
-    chaos->random ^= chaos->random >> 27;
-    return (chaos->random * UINT64_C(2685821657736338717) >> 33) % below;
+    return chance(&chaos->random, below);
 }
 
 /* Several lines of letters, blanks and what JSON has to escape, told apart by a number. */
@@ -76,8 +71,8 @@ static char *noise(struct chaos *chaos, const struct agent *from, size_t to)
     struct buf text = {0};
     buf_printf(&text, "%s/a%zu to a%zu number %llu: ", namespaces[from->space], from->number, to,
         (unsigned long long)++chaos->counter);
-    for (uint64_t len = chance(chaos, CONTENT_MAX); text.len < len;)
-        buf_puts(&text, letters[chance(chaos, LENGTH_OF(letters))]);
+    for (uint64_t len = draw(chaos, CONTENT_MAX); text.len < len;)
+        buf_puts(&text, letters[draw(chaos, LENGTH_OF(letters))]);
     buf_puts(&text, "$");
     return buf_take(&text);
 }
@@ -89,25 +84,10 @@ static struct expected_list *pair_of(struct chaos *chaos, const struct agent *fr
     return &chaos->under_way[from->space][from->number][to];
 }
 
-static int64_t call_with_content(
-    struct agent *agent, const char *tool, const char *key, const char *value, const char *content)
-{
-    struct json_object *args = json_new_object();
-    struct buf text = {0};
-    json_add_text(args, key, value);
-    json_add_text(args, "content", content);
-    json_write(args, &text);
-    int64_t id = bridge_call_begin(agent->bridge, tool, buf_text(&text));
-    json_object_put(args);
-    buf_free(&text);
-    return id;
-}
-
 static void op_begin(struct chaos *chaos, struct agent *agent)
 {
     agent->op = agent->reply_id ? OP_REPLY : OP_SEND;
-    agent->op_to =
-        agent->reply_id ? agent->reply_to : (agent->number + 1 + chance(chaos, AGENTS - 1)) % AGENTS;
+    agent->op_to = agent->reply_id ? agent->reply_to : (agent->number + 1 + draw(chaos, AGENTS - 1)) % AGENTS;
     struct expected *message = xcalloc(1, sizeof *message);
     message->content = noise(chaos, agent, agent->op_to);
     message->sent_us = now_us();
@@ -115,9 +95,9 @@ static void op_begin(struct chaos *chaos, struct agent *agent)
     char to[8];
     snprintf(to, sizeof to, "a%zu", agent->op_to);
     if (agent->op == OP_REPLY)
-        agent->op_id = call_with_content(agent, "reply", "message_id", agent->reply_id, message->content);
+        agent->op_id = talk_begin(agent->bridge, "reply", "message_id", agent->reply_id, message->content);
     else
-        agent->op_id = call_with_content(agent, "send_message", "to", to, message->content);
+        agent->op_id = talk_begin(agent->bridge, "send_message", "to", to, message->content);
 }
 
 static void expected_free(struct expected *message)
@@ -151,7 +131,7 @@ static void op_end(struct chaos *chaos, struct agent *agent, const char *text, b
         agent->reply_id = NULL;
     }
     agent->op = OP_NONE;
-    agent->next_op_us = now_us() + (int64_t)chance(chaos, THINK_MAX_US);
+    agent->next_op_us = now_us() + (int64_t)draw(chaos, THINK_MAX_US);
 }
 
 /* ---- receiving ---- */
@@ -174,45 +154,18 @@ static void message_receive(
     chaos->latencies_us[chaos->received++] = now_us() - message->sent_us;
     TAILQ_REMOVE(pair_of(chaos, &from, agent->number), message, entries);
     expected_free(message);
-    if (chaos->sending && !agent->reply_id && chance(chaos, REPLY_ONE_IN) == 0) {
+    if (chaos->sending && !agent->reply_id && draw(chaos, REPLY_ONE_IN) == 0) {
         agent->reply_id = xstrdup(id);
         agent->reply_to = from.number;
     }
 }
 
-/* The message below a header line: its fenced lines. Returns where they end. */
-static const char *read_fenced(const char *at, struct buf *content)
-{
-    bool first = true;
-    while (strncmp(at, "> ", 2) == 0 || strncmp(at, ">\n", 2) == 0) {
-        size_t len = strcspn(at, "\n");
-        if (!first)
-            buf_putc(content, '\n');
-        first = false;
-        if (len > 2)
-            buf_append(content, at + 2, len - 2);
-        at += len + (at[len] == '\n');
-    }
-    return at;
-}
-
 /* Takes the messages out of a wait's answer. */
 static void answer_receive(struct chaos *chaos, struct agent *agent, const char *text)
 {
-    for (const char *at = text; *at;) {
-        size_t len = strcspn(at, "\n");
-        char *line = xmemdup_text(at, len);
-        at += len + (at[len] == '\n');
-        if (strncmp(line, "From ", 5) == 0) {
-            struct buf content = {0};
-            char *id = id_of_sent(line);
-            at = read_fenced(at, &content);
-            message_receive(chaos, agent, line, id, buf_text(&content));
-            free(id);
-            buf_free(&content);
-        }
-        free(line);
-    }
+    struct talk_heard heard = {0};
+    while (talk_hear(&text, &heard))
+        message_receive(chaos, agent, heard.header, heard.id, buf_text(&heard.content));
 }
 
 static void wait_begin(struct chaos *chaos, struct agent *agent)
