@@ -1,49 +1,19 @@
 // A whole turn between the real Claude Code and the real Codex, each in a project of its own, with models that follow a script:
 // one asks and waits; the other is at work, and when it would stop its hook makes it read, do what was asked, and reply; the
-// answer comes back from the waiting call. Then the same with the roles changed. Their set-up has no token in a project.
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+// answer comes back from the waiting call. Then the same with the roles changed. Both are set up by `patchcord install` and
+// `patchcord agent` alone.
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { bridge, check, environment, expect, expectMatch, folder, program, Relay, run, until } from "./lib.mjs";
 import { claudeTurn, codexTurn } from "./models.mjs";
 
-const plugin = path.resolve("bridge/plugin");
 const relay = await Relay.start({ PATCHCORD_RATE_LIMIT_PER_MINUTE: "0" });
 const tokens = { claude: await relay.token("claude@shop"), codex: await relay.token("codex@shop") };
 
-// A person with a project for each program, and what `patchcord agent` would have written.
-function person() {
-    const home = folder();
-    const projects = { claude: path.join(home, "web"), codex: path.join(home, "api") };
-    for (const made of [projects.claude, projects.codex, path.join(home, ".codex"), path.join(home, ".claude"),
-        path.join(home, ".config/patchcord")]) mkdirSync(made, { recursive: true });
-    const credentials = path.join(home, ".config/patchcord/credentials.json");
-    const entry = (name, client) => ({ agent: `${name}@shop`, url: relay.url, token: tokens[name], folder: projects[name],
-        client });
-    writeFileSync(credentials, JSON.stringify({ version: 1, entries: [entry("claude", "claude_code"), entry("codex", "codex")] }));
-    chmodSync(credentials, 0o600);
-    return { home, projects };
-}
-
-async function runClaude({ home, projects }, model, prompt) {
-    const env = environment(home, { ANTHROPIC_API_KEY: "dummy", ANTHROPIC_BASE_URL: model.url,
-        CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1", DISABLE_AUTOUPDATER: "1", ENABLE_TOOL_SEARCH: "false" });
-    const settings = { seconds: 90, cwd: projects.claude, env };
-    writeFileSync(path.join(home, ".claude.json"), JSON.stringify({ hasCompletedOnboarding: true,
-        projects: { [projects.claude]: { hasTrustDialogAccepted: true } } }));
-    const config = path.join(projects.claude, ".mcp.json");
-    writeFileSync(config, JSON.stringify({ mcpServers: { patchcord: { type: "stdio", command: bridge,
-        args: ["mcp", "--client", "claude_code"] } } }));
-    for (const args of [["marketplace", "add", path.join(plugin, "claude")], ["install", "patchcord@patchcord"]]) {
-        const { code, out, err } = await program("claude", ["plugin", ...args], settings);
-        expect(code === 0, `claude plugin ${args}: ${out}${err}`);
-    }
-    return program("claude", ["-p", prompt, "--strict-mcp-config", "--mcp-config", config, "--allowedTools",
-        "mcp__patchcord__*,Write"], settings);
-}
-
-function runCodex({ home, projects }, model, prompt) {
-    copyFileSync(path.join(plugin, "codex/hooks.json"), path.join(home, ".codex/hooks.json"));
-    writeFileSync(path.join(home, ".codex/config.toml"), `
+// Of the real programs too: what they need to ask a model of ours, and to be trusted in a folder.
+const forClaude = (model) => ({ ANTHROPIC_API_KEY: "dummy", ANTHROPIC_BASE_URL: model.url, DISABLE_AUTOUPDATER: "1",
+    CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1", ENABLE_TOOL_SEARCH: "false" });
+const forCodex = (model, project) => `
 model = "mock"
 model_provider = "mock"
 approval_policy = "never"
@@ -54,13 +24,34 @@ name = "mock"
 base_url = "${model.url}"
 wire_api = "responses"
 
-[mcp_servers.patchcord]
-command = "${bridge}"
-args = ["mcp", "--client", "codex"]
-required = true
-startup_timeout_sec = 20
-default_tools_approval_mode = "approve"
-`);
+[projects."${project}"]
+trust_level = "trusted"
+`;
+
+// A person with a project for each program, set up as the documents say: install, and agent in each project.
+async function person(codexModel) {
+    const home = folder();
+    const projects = { claude: path.join(home, "web"), codex: path.join(home, "api") };
+    for (const made of [projects.claude, projects.codex, path.join(home, ".codex")]) mkdirSync(made, { recursive: true });
+    writeFileSync(path.join(home, ".claude.json"), JSON.stringify({ hasCompletedOnboarding: true,
+        projects: { [projects.claude]: { hasTrustDialogAccepted: true } } }));
+    writeFileSync(path.join(home, ".codex/config.toml"), forCodex(codexModel, projects.codex));
+    const patchcord = async (cwd, args, input) => {
+        const { code, out, err } = await program(bridge, args, { cwd, input, seconds: 90, env: environment(home) });
+        expect(code === 0, `patchcord ${args}: exit code ${code}\n${out}\n${err}`);
+    };
+    await patchcord(home, ["install"]);
+    for (const [name, client] of [["claude", "claude_code"], ["codex", "codex"]])
+        await patchcord(projects[name], ["agent", "--client", client, "--server", relay.url, "--token", "-"], tokens[name]);
+    return { home, projects };
+}
+
+function runClaude({ home, projects }, model, prompt) {
+    return program("claude", ["-p", prompt, "--allowedTools", "mcp__patchcord__*,Write"],
+        { seconds: 90, cwd: projects.claude, env: environment(home, forClaude(model)) });
+}
+
+function runCodex({ home, projects }, prompt) {
     return program("codex", ["exec", "--skip-git-repo-check", "--dangerously-bypass-hook-trust", prompt],
         { seconds: 90, cwd: projects.codex, env: environment(home) });
 }
@@ -111,20 +102,20 @@ const doer = (self, other, tool, write) => [
 const ofClaude = (name) => `mcp__patchcord__${name}`;
 const ofCodex = (name) => name;
 
-async function turn(somebody, claude, codex, prompts) {
+async function turn(somebody, claude, prompts) {
     const [byClaude, byCodex] = await Promise.all([
-        runClaude(somebody, claude, prompts.claude), runCodex(somebody, codex, prompts.codex)]);
+        runClaude(somebody, claude, prompts.claude), runCodex(somebody, prompts.codex)]);
     expect(byClaude.code === 0, `claude: exit code ${byClaude.code}\n${byClaude.out}\n${byClaude.err}`);
     expect(byCodex.code === 0, `codex: exit code ${byCodex.code}\n${byCodex.out}\n${byCodex.err}`);
     return { byClaude, byCodex };
 }
 
 check("Claude Code asks Codex, whose stop hook makes it read, do and reply", async () => {
-    const somebody = person();
     const claude = await claudeTurn(asker("codex", ofClaude));
     const codex = await codexTurn(doer("codex", "claude", ofCodex,
         { own: "exec_command", input: { cmd: "echo 42 >answer.txt" } }));
-    const { byClaude } = await turn(somebody, claude, codex, { claude: "ask codex", codex: "tidy the tests up" });
+    const somebody = await person(codex);
+    const { byClaude } = await turn(somebody, claude, { claude: "ask codex", codex: "tidy the tests up" });
     expectMatch(byClaude.out, /The answer is 42\./, "what Claude Code said");
     expect(claude.asked.length === 3, `Claude Code's model was asked ${claude.asked.length} times`);
     expect(codex.asked.length === 5, `Codex's model was asked ${codex.asked.length} times`);
@@ -134,12 +125,12 @@ check("Claude Code asks Codex, whose stop hook makes it read, do and reply", asy
 });
 
 check("Codex asks Claude Code, whose stop hook makes it read, do and reply", async () => {
-    const somebody = person();
-    const written = path.join(somebody.projects.claude, "answer.txt");
     const codex = await codexTurn(asker("claude", ofCodex));
+    const somebody = await person(codex);
+    const written = path.join(somebody.projects.claude, "answer.txt");
     const claude = await claudeTurn(doer("claude", "codex", ofClaude,
         { call: "Write", input: { file_path: written, content: "42\n" } }));
-    const { byCodex } = await turn(somebody, claude, codex, { claude: "tidy the tests up", codex: "ask claude" });
+    const { byCodex } = await turn(somebody, claude, { claude: "tidy the tests up", codex: "ask claude" });
     expectMatch(byCodex.out, /The answer is 42\./, "what Codex said");
     expect(codex.asked.length === 3, `Codex's model was asked ${codex.asked.length} times`);
     expect(claude.asked.length === 5, `Claude Code's model was asked ${claude.asked.length} times`);
