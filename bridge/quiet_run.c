@@ -11,13 +11,24 @@
 
 #include "../common/clock.h"
 
-enum { LOOK_MS = 10 };
+enum { LOOK_MS = 10, DESCRIPTORS_MAX = 1024 };
+
+/* Libraries open some that a child would inherit: libcurl its connections. */
+static void keep_descriptors(void)
+{
+    for (int fd = STDERR_FILENO + 1; fd < DESCRIPTORS_MAX; fd++) {
+        int flags = fcntl(fd, F_GETFD);
+        if (flags >= 0)
+            (void)fcntl(fd, F_SETFD, flags | FD_CLOEXEC);
+    }
+}
 
 static bool spawn(char *const *argv, pid_t *child)
 {
     posix_spawn_file_actions_t quiet;
     if (posix_spawn_file_actions_init(&quiet) != 0)
         return false;
+    keep_descriptors();
     bool ok = posix_spawn_file_actions_addopen(&quiet, STDIN_FILENO, "/dev/null", O_RDONLY, 0) == 0 &&
               posix_spawn_file_actions_addopen(&quiet, STDOUT_FILENO, "/dev/null", O_WRONLY, 0) == 0 &&
               posix_spawn_file_actions_addopen(&quiet, STDERR_FILENO, "/dev/null", O_WRONLY, 0) == 0 &&
@@ -40,4 +51,10 @@ bool quiet_run(char *const *argv, int timeout_ms)
         nanosleep(&(struct timespec){.tv_nsec = LOOK_MS * 1000000L}, NULL);
     }
     return status == 0;
+}
+
+bool quiet_start(char *const *argv)
+{
+    pid_t child;
+    return spawn(argv, &child);
 }

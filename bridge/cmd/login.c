@@ -1,9 +1,7 @@
 /* login: a token for this folder without anybody typing one (RFC 8628, device authorization): we show a code,
  * the person approves it on the relay's page with a connect code of the operator, and we are given the token.
  */
-#include <fcntl.h>
 #include <getopt.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +11,7 @@
 #include "../../common/url.h"
 #include "../credentials.h"
 #include "../device_login.h"
+#include "../quiet_run.h"
 #include "../relay_ask.h"
 #include "commands.h"
 #include "request.h"
@@ -87,30 +86,14 @@ static bool show_code(const struct device_request *request)
     return ok;
 }
 
-static bool spawn_opener(char *opener, char *url, const posix_spawn_file_actions_t *actions)
-{
-    char *argv[] = {opener, url, NULL};
-    pid_t pid;
-    return posix_spawnp(&pid, opener, actions, NULL, argv, environ) == 0;
-}
-
-/* The URL is one word of a program's arguments, never a shell's. Whoever starts a browser waits for nothing.
- */
+/* The URL is one word of a program's arguments, never a shell's. */
 static void open_browser(const struct device_request *request)
 {
+    static char on_linux[] = "xdg-open", on_macos[] = "open";
     char *url =
         request->verification_uri_complete ? request->verification_uri_complete : request->verification_uri;
-    static char on_linux[] = "xdg-open", on_macos[] = "open";
-    posix_spawn_file_actions_t quiet;
-    bool opened = false;
-    if (posix_spawn_file_actions_init(&quiet) == 0) {
-        bool is_quiet = posix_spawn_file_actions_addopen(&quiet, 0, "/dev/null", O_RDONLY, 0) == 0 &&
-                        posix_spawn_file_actions_addopen(&quiet, 1, "/dev/null", O_WRONLY, 0) == 0 &&
-                        posix_spawn_file_actions_addopen(&quiet, 2, "/dev/null", O_WRONLY, 0) == 0;
-        opened = is_quiet && (spawn_opener(on_linux, url, &quiet) || spawn_opener(on_macos, url, &quiet));
-        posix_spawn_file_actions_destroy(&quiet);
-    }
-    if (!opened)
+    char *const linux_argv[] = {on_linux, url, NULL}, *const macos_argv[] = {on_macos, url, NULL};
+    if (!quiet_start(linux_argv) && !quiet_start(macos_argv))
         fail(COMMAND_DONE, "neither xdg-open nor open could be started; open the page yourself");
 }
 
@@ -170,28 +153,39 @@ static enum device_state await_token(
 
 /* ---- keeping it ---- */
 
-static bool keep(struct login *login, const struct device_token *token, struct buf *why)
+static bool say_who(const struct credential *entry)
+{
+    struct buf out = {0}, line = {0};
+    buf_printf(&line, "This folder is now %s at %s", entry->agent, entry->url);
+    if (entry->client)
+        buf_printf(&line, ", for %s", entry->client);
+    terminal_word(&out, buf_text(&line));
+    buf_puts(&out, ".\n");
+    bool ok = terminal_print(&out);
+    buf_free(&line);
+    buf_free(&out);
+    return ok;
+}
+
+static int keep(const struct login *login, const struct device_token *token)
 {
     struct credential entry = {.url = login->config.url,
         .token = token->token,
         .folder = login->config.folder,
         .client = login->config.client,
         .ca = login->config.ca_file};
+    struct buf why = {0};
     ident_format(token->who.namespace_id, token->who.agent, entry.agent);
-    if (!credentials_put(login->credentials, &entry, why)) {
-        buf_printf(why,
+    if (!credentials_put(login->credentials, &entry, &why)) {
+        buf_printf(&why,
             "; the relay has given a token to %s that nobody holds now: its operator can revoke it "
             "(`patchcord-relay token list`)",
             entry.agent);
-        return false;
+        return fail_why(&why);
     }
-    if (!credentials_remove_others(login->credentials, &entry, why))
-        return false;
-    printf("This folder is now %s at %s", entry.agent, login->config.url);
-    if (entry.client)
-        printf(", for %s", entry.client);
-    puts(".");
-    return true;
+    if (!credentials_remove_others(login->credentials, &entry, &why))
+        return fail_why(&why);
+    return say_who(&entry) ? COMMAND_DONE : COMMAND_ERROR;
 }
 
 static int finish(struct login *login, const struct device_request *request)
@@ -201,7 +195,7 @@ static int finish(struct login *login, const struct device_request *request)
     int exit_code = COMMAND_ERROR;
     switch (await_token(login, request, &token, &why)) {
     case DEVICE_GRANTED:
-        exit_code = keep(login, &token, &why) ? COMMAND_DONE : fail(COMMAND_ERROR, buf_text(&why));
+        exit_code = keep(login, &token);
         break;
     case DEVICE_DENIED:
         exit_code = fail(COMMAND_ERROR, "the request was denied on the page");

@@ -359,13 +359,17 @@ END_TEST
 
 /* ---- the browser ---- */
 
-/* A program that writes down its arguments, one a line, where a browser would be opened. */
+/* A program that writes down its arguments, and each socket that it was left, one a line, where a browser
+ * would be opened. */
 static char *opener(const char *folder, const char *name)
 {
     char *path = xasprintf("%s/%s", folder, name), *seen = xasprintf("%s/seen", folder);
     FILE *file = fopen(path, "w");
     ck_assert_ptr_nonnull(file);
-    fprintf(file, "#!/bin/sh\nprintf '%%s\\n' \"$0\" \"$@\" > %s.part\nmv %s.part %s\n", seen, seen, seen);
+    fprintf(file,
+        "#!/bin/sh\n{ printf '%%s\\n' \"$0\" \"$@\"\n"
+        "for fd in /proc/$$/fd/*; do [ ! -S \"$fd\" ] || echo socket; done; } > %s.part\nmv %s.part %s\n",
+        seen, seen, seen);
     fclose(file);
     ck_assert_int_eq(chmod(path, 0755), 0);
     free(path);
