@@ -1,22 +1,41 @@
 #!/bin/sh
-# install.sh: builds Patchcord and installs it; or installs what building and testing it needs. See --help.
+# install.sh: puts Patchcord on this machine, from a checkout, from an unpacked release, or piped into sh from a release's
+# folder; takes it away again; or installs what building and testing it needs. See --help.
 set -eu
 
+# Where a release was published; packaging/dist.sh fills this in.
+release=
+
 from=$PWD
-cd "$(dirname "$0")"
-prefix=${HOME:-/root}/.local
+home=${HOME:-/root}
+prefix=$home/.local
+notes=${XDG_STATE_HOME:-$home/.local/state}/patchcord/install/programs
+here=
+case $0 in */install.sh | install.sh) here=$(cd "$(dirname "$0")" && pwd) ;; esac
 deps=
 dry_run=
+uninstall=
+purge=
+full=
+programs_only=
 
 usage() {
     cat <<'TEXT'
-usage: ./install.sh [--prefix DIR] [--dry-run]
+usage: ./install.sh [--prefix DIR] [--full] [--programs] [--dry-run]
+       ./install.sh --uninstall [--purge] [--dry-run]
        ./install.sh --deps [build|test|static|bench] [--dry-run]
+       curl -fsSL URL/install.sh | sh -s -- --release URL
 
-Without --deps: builds both programs (installing first what the build needs) and puts patchcord and patchcord-relay into
-DIR/bin.
+Puts patchcord and patchcord-relay into DIR/bin, and runs `patchcord install`, which sets up the agents' programs that it
+finds. From a checkout it builds them (installing first what the build needs); an unpacked release has them; piped, it
+gets this machine's archive from the release's folder and checks its SHA-256.
 
   --prefix DIR   where to install (default: ~/.local)
+  --full         the full status line in Claude Code
+  --programs     the two programs alone, without `patchcord install`
+  --release URL  the folder with the release's archives and SHA256SUMS: https, or a path
+  --uninstall    takes away what it put there, and what `patchcord install` did; tokens and waiting messages stay
+  --purge        with --uninstall: removes these, too
   --deps build   only installs what building and the demo need (compiler, libraries)
   --deps test    only installs what the tests need beyond that (clang, npm, nginx, ...)
   --deps bench   only installs what `make bench` compares with and draws by
@@ -158,6 +177,149 @@ install_deps() {
     install_packages $packages >&2
 }
 
+# ---- the programs ----
+
+# sha256 FILE: in hexadecimal.
+sha256() {
+    if command -v sha256sum >/dev/null; then
+        sha256sum "$1" | cut -d ' ' -f 1
+    else
+        shasum -a 256 "$1" | cut -d ' ' -f 1
+    fi
+}
+
+# Whether FILE is as we put it there.
+is_ours() {
+    [ -f "$1" ] && [ ! -L "$1" ] && grep -qxF "$(sha256 "$1") $1" "$notes" 2>/dev/null
+}
+
+# put FILE TARGET: in one step, so that a running program goes on with the old one. Something else of that name stays.
+put() {
+    if { [ -e "$2" ] || [ -L "$2" ]; } && ! is_ours "$2"; then
+        case $("$2" --version 2>/dev/null || true) in
+        "${2##*/} "[0-9]*) ;;
+        *) die "$2 is there already, and is none of ours: move it away, or choose another --prefix" ;;
+        esac
+    fi
+    run install -m 755 "$1" "$2.new"
+    run mv -f "$2.new" "$2"
+    [ -z "$dry_run" ] || return 0
+    mkdir -p "$(dirname "$notes")"
+    chmod 700 "$(dirname "$notes")" "$(dirname "$(dirname "$notes")")"
+    touch "$notes"
+    { awk -v path="$2" 'substr($0, index($0, " ") + 1) != path' "$notes" && echo "$(sha256 "$2") $2"; } >"$notes.new"
+    mv -f "$notes.new" "$notes"
+}
+
+# put_programs FOLDER
+put_programs() {
+    made=
+    [ -d "$prefix/bin" ] || made=yes
+    run mkdir -p "$prefix/bin"
+    put "$1/patchcord" "$prefix/bin/patchcord"
+    put "$1/patchcord-relay" "$prefix/bin/patchcord-relay"
+    [ -z "$made" ] || [ -n "$dry_run" ] || echo "folder $prefix/bin" >>"$notes"
+}
+
+# get NAME FOLDER: one of the release's files.
+get() {
+    case $release in
+    https://* | http://localhost[:/]* | http://127.0.0.1[:/]*)
+        if command -v curl >/dev/null; then
+            curl -fsSL -o "$2/$1" "$release/$1" || die "$release/$1 cannot be fetched"
+        elif command -v wget >/dev/null; then
+            wget -q -O "$2/$1" "$release/$1" || die "$release/$1 cannot be fetched"
+        else
+            die "curl or wget is needed to fetch $release/$1"
+        fi
+        ;;
+    http://*) die "$release is not encrypted: use https" ;;
+    *) cp "$release/$1" "$2/$1" || die "$release/$1 cannot be read" ;;
+    esac
+}
+
+# Gets this machine's archive, or the source where there is none, checks it, and goes on with what is in it.
+install_release() {
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT
+    get SHA256SUMS "$work"
+    machine=$(uname -s | tr '[:upper:]' '[:lower:]')-$(uname -m)
+    archive=$(sed -n "s/^[0-9a-f]\{64\}  \(patchcord-[0-9][0-9A-Za-z.]*-$machine\.tar\.gz\)\$/\1/p" "$work/SHA256SUMS" | tail -n 1)
+    [ -n "$archive" ] ||
+        archive=$(sed -n 's/^[0-9a-f]\{64\}  \(patchcord-[0-9][0-9A-Za-z.]*\.tar\.gz\)$/\1/p' "$work/SHA256SUMS" | tail -n 1)
+    [ -n "$archive" ] || die "$release/SHA256SUMS names no archive of Patchcord"
+    echo "$release/$archive"
+    [ -z "$dry_run" ] || return 0
+    get "$archive" "$work"
+    grep -qxF "$(sha256 "$work/$archive")  $archive" "$work/SHA256SUMS" ||
+        die "$archive is not what SHA256SUMS says: it was changed, or cut short; nothing was installed"
+    tar -xzf "$work/$archive" -C "$work"
+    here=$work/${archive%.tar.gz}
+    install_here
+}
+
+# From a checkout or an unpacked archive.
+install_here() {
+    if [ -f "$here/Makefile" ]; then
+        cd "$here"
+        install_deps build
+        run make all
+        put_programs "$here/build"
+    else
+        put_programs "$here"
+    fi
+}
+
+set_up_clients() {
+    set -- install
+    [ -z "$full" ] || set -- "$@" --full
+    run "$prefix/bin/patchcord" "$@" || die "what \`patchcord install\` could not do is said above; the programs are installed"
+}
+
+say_path() {
+    case ":$PATH:" in
+    *":$prefix/bin:"*) ;;
+    *) echo "Installed into $prefix/bin, which is not in your PATH yet: export PATH=\"$prefix/bin:\$PATH\"" ;;
+    esac
+}
+
+install_all() {
+    if [ -n "$here" ] && { [ -f "$here/Makefile" ] || [ -x "$here/patchcord-relay" ]; }; then
+        install_here
+    elif [ -n "$release" ]; then
+        install_release
+    else
+        die "here is neither a checkout nor an unpacked release: say --release URL"
+    fi
+    [ -n "$programs_only" ] || set_up_clients
+    [ -n "$dry_run" ] || say_path
+}
+
+uninstall_all() {
+    [ -f "$notes" ] || die "nothing of ours is noted in $notes"
+    set -- uninstall
+    [ -z "$purge" ] || set -- "$@" --purge
+    programs=$(cat "$notes") # --purge removes it
+    bridge=$(echo "$programs" | sed -n 's#^[0-9a-f]* \(/.*/patchcord\)$#\1#p' | head -n 1)
+    [ -z "$bridge" ] || [ ! -x "$bridge" ] || run "$bridge" "$@" || die "\`patchcord uninstall\` failed; the programs stay"
+    # Folders come last, and stay where somebody else has put something there.
+    echo "$programs" | sort | while read -r sum path; do
+        if [ ! -e "$path" ]; then
+            continue
+        elif [ "$sum" = folder ]; then
+            run rmdir "$path" 2>/dev/null || true
+        elif [ "$(sha256 "$path")" = "$sum" ]; then
+            run rm -f "$path"
+        else
+            echo "$path was changed since, and stays"
+        fi
+    done
+    [ ! -e "$notes" ] || run rm -f "$notes"
+    [ -n "$dry_run" ] || rmdir "$(dirname "$notes")" 2>/dev/null || true
+}
+
+# ---- the command line ----
+
 while [ $# -gt 0 ]; do
     case $1 in
     --prefix)
@@ -166,6 +328,15 @@ while [ $# -gt 0 ]; do
         shift
         ;;
     --prefix=*) prefix=${1#*=} ;;
+    --release)
+        [ $# -ge 2 ] || misuse "--release needs a folder"
+        release=${2%/}
+        shift
+        ;;
+    --full) full=yes ;;
+    --programs) programs_only=yes ;;
+    --uninstall) uninstall=yes ;;
+    --purge) purge=yes ;;
     --deps)
         deps=build
         case ${2:-} in build | test | static | bench) deps=$2 && shift ;; esac
@@ -185,15 +356,19 @@ case $prefix in
 *) prefix=$from/$prefix ;; # as the caller's shell means it
 esac
 
+case $release in
+'' | /* | *://*) ;;
+*) release=$from/$release ;;
+esac
+[ -z "$purge" ] || [ -n "$uninstall" ] || misuse "--purge goes with --uninstall"
+
 case $deps in
 '')
-    install_deps build
-    run make all
-    run make install "PREFIX=$prefix"
-    [ -n "$dry_run" ] || case ":$PATH:" in
-    *":$prefix/bin:"*) echo "Installed. Try: patchcord --help" ;;
-    *) echo "Installed into $prefix/bin, which is not in your PATH yet: export PATH=\"$prefix/bin:\$PATH\"" ;;
-    esac
+    if [ -n "$uninstall" ]; then
+        uninstall_all
+    else
+        install_all
+    fi
     ;;
 build) install_deps build ;;
 *)
