@@ -20,8 +20,9 @@ const endings = [];
 
 // The lines of a document's shell examples that begin with that program, as they are typed.
 export function examples(document, command) {
-    const blocks = [...readFileSync(document, "utf8").matchAll(/^```sh\n([^]*?)^```$/gm)].map(([, text]) => text);
-    const lines = blocks.join("").replaceAll(/\\\n/g, "").split("\n").filter((line) => line.startsWith(`${command} `));
+    const blocks = [...readFileSync(document, "utf8").matchAll(/^ *```sh\n([^]*?)^ *```$/gm)].map(([, text]) => text);
+    const lines = blocks.join("").replaceAll(/\\\n/g, "").split("\n").map((line) => line.trim())
+        .filter((line) => line.startsWith(`${command} `));
     expect(lines.length, `${document} has no example of ${command}`);
     return lines;
 }
