@@ -25,7 +25,7 @@ struct seen {
 
 struct authenticator {
     struct store *store;
-    char *public_url, *resource;
+    char *public_url, *resource, *scope;
     struct address_blocks trusted_proxies;
     int64_t ban_ms, presence_interval_ms;
 
@@ -57,6 +57,7 @@ struct authenticator *authenticator_new(
     a->store = store;
     a->public_url = xstrdup(options->public_url);
     a->resource = xasprintf("%s%s", options->public_url, options->mcp_path);
+    a->scope = xstrdup(options->scope);
     a->ban_ms = options->ban_seconds * MS_PER_SECOND;
     a->presence_interval_ms = options->presence_interval_ms;
     pthread_mutex_init(&a->lock, NULL);
@@ -82,6 +83,7 @@ void authenticator_free(struct authenticator *a)
     pthread_mutex_destroy(&a->lock);
     free(a->public_url);
     free(a->resource);
+    free(a->scope);
     free(a);
 }
 
@@ -169,15 +171,16 @@ bool authenticator_count_try(struct authenticator *a, struct exchange *ex)
     return false;
 }
 
-/* RFC 6750 section 3: a request without any credential has no error. */
+/* RFC 6750 section 3: a request without any credential has no error. RFC 9728 section 5.1 has the metadata.
+ */
 static void challenge(
     const struct authenticator *a, struct exchange *ex, const char *metadata_path, bool is_wrong)
 {
     struct buf value = {0};
     buf_puts(&value, is_wrong ? "Bearer error=\"invalid_token\"" : "Bearer");
     if (metadata_path)
-        buf_printf(
-            &value, "%s resource_metadata=\"%s%s\"", is_wrong ? "," : "", a->public_url, metadata_path);
+        buf_printf(&value, "%s resource_metadata=\"%s%s\", scope=\"%s\"", is_wrong ? "," : "", a->public_url,
+            metadata_path, a->scope);
     exchange_add_header(ex, "WWW-Authenticate", buf_text(&value));
     buf_free(&value);
 }

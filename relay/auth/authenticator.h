@@ -53,6 +53,7 @@ struct authenticator_options {
     const char *trusted_proxies; /* addresses and CIDR blocks, separated by commas; NULL: loopback */
     const char *public_url;
     const char *mcp_path; /* behind public_url, the resource that access tokens are for */
+    const char *scope;    /* that they have; clients that come without one are told */
 };
 
 struct authenticator;

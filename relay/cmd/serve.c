@@ -182,6 +182,7 @@ static bool open_authenticator(struct serving *s, struct buf *why)
         .trusted_proxies = s->config.trusted_proxies,
         .public_url = s->config.public_url,
         .mcp_path = s->config.mcp_path,
+        .scope = OAUTH_SCOPE,
     };
     s->relay.auth = authenticator_new(&options, s->relay.store, why);
     return s->relay.auth != NULL;

@@ -14,6 +14,9 @@
 #include "../../common/compiler.h"
 #include "../http/exchange.h"
 
+/* There is one kind of access, and this is its name. */
+#define OAUTH_SCOPE "messages"
+
 struct oauth;
 struct typed_code_key;
 

@@ -2,9 +2,6 @@
 #ifndef RELAY_OAUTH_TOKEN_ENDPOINT_H
 #define RELAY_OAUTH_TOKEN_ENDPOINT_H
 
-/* There is one kind of access, and this is its name. */
-#define OAUTH_SCOPE "messages"
-
 #define GRANT_CODE    "authorization_code"
 #define GRANT_REFRESH "refresh_token"
 #define GRANT_DEVICE  "urn:ietf:params:oauth:grant-type:device_code"

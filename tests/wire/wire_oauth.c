@@ -419,8 +419,8 @@ START_TEST(metadata_follows_the_settings)
     ck_assert_int_eq(visitor_get(&v, "/.well-known/oauth-protected-resource/mcp"), 404);
     ck_assert_int_eq(tool_at("/agents", NULL, "inbox", "{}"), 401);
     ck_assert_str_eq(visitor_header(&v, "WWW-Authenticate"),
-        "Bearer "
-        "resource_metadata=\"https://relay.example.org/base/.well-known/oauth-protected-resource/agents\"");
+        "Bearer resource_metadata=\"https://relay.example.org/base/.well-known/oauth-protected-resource/"
+        "agents\", scope=\"messages\"");
     ck_assert_int_eq(tool_at("/agents/token", NULL, "inbox", "{}"), 401);
     ck_assert_str_eq(visitor_header(&v, "WWW-Authenticate"), "Bearer");
 }
