@@ -9,6 +9,7 @@
 #include "../common/alloc.h"
 #include "harness.h"
 #include "harness_process.h"
+#include "harness_store.h"
 
 struct faults {
     struct fault_plan *plan;
@@ -98,4 +99,5 @@ void faults_pass_time(struct faults *faults, int64_t ms)
 {
     faults->plan->wall_shift_ms += ms;
     faults->plan->mono_shift_ms += ms;
+    harness_store_pass_time(ms);
 }

@@ -33,6 +33,43 @@ void harness_sql(const char *url, const char *sql, const char *fine)
     PQfinish(link);
 }
 
+/* Databases whose time a test can move: those that it made. */
+static char **databases;
+static size_t databases_count;
+static int64_t passed_ms;
+
+/* The database's clock is its own: the function that all operations have the time from is put in its place.
+ */
+static void move_time(const char *url)
+{
+    char *sql =
+        xasprintf("create or replace function public.patchcord_now(jsonb) returns timestamptz"
+                  " language sql volatile set search_path = pg_catalog, pg_temp as"
+                  " $$select date_trunc('milliseconds', clock_timestamp()) + %lld * interval '1 ms'$$",
+            (long long)passed_ms);
+    harness_sql(url, sql, NULL);
+    free(sql);
+}
+
+void harness_store_pass_time(int64_t ms)
+{
+    passed_ms += ms;
+    for (size_t i = 0; i < databases_count; i++)
+        move_time(databases[i]);
+}
+
+static void remember(const char *url)
+{
+    for (size_t i = 0; i < databases_count; i++) {
+        if (strcmp(databases[i], url) == 0)
+            return;
+    }
+    databases = xreallocarray(databases, databases_count + 1, sizeof *databases);
+    databases[databases_count++] = xstrdup(url);
+    if (passed_ms != 0)
+        move_time(url);
+}
+
 char *harness_database_url(const char *data_dir)
 {
     char hash[SHA256_HEX_SIZE], name[24];
@@ -42,5 +79,7 @@ char *harness_database_url(const char *data_dir)
     char *create = xasprintf("create database %s template patchcord_template", name);
     harness_sql(server(), create, ALREADY_THERE);
     free(create);
-    return xasprintf("%.*s%s%s", (int)(options - server()), server(), name, options);
+    char *url = xasprintf("%.*s%s%s", (int)(options - server()), server(), name, options);
+    remember(url);
+    return url;
 }

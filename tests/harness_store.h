@@ -4,11 +4,14 @@
 #define TESTS_HARNESS_STORE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 bool harness_store_is_postgres(void);
 /* The URL of the database that belongs to a relay's data folder, which is made where it is missing; to be
  * freed. Only where the store is PostgreSQL. */
 char *harness_database_url(const char *data_dir);
+/* Lets time pass for the databases of this process's relays, where there are such. */
+void harness_store_pass_time(int64_t ms);
 /* Runs SQL that has to work, or to fail with the SQLSTATE fine (NULL: none). */
 void harness_sql(const char *url, const char *sql, const char *fine);
 

@@ -4,7 +4,10 @@
 # command finds its URL in PATCHCORD_TEST_DATABASE, and PATCHCORD_TEST_STORE=postgres.
 set -eu
 build=${PATCHCORD_BUILD:-build}
-here=$(cd "$(dirname "$0")/.." && pwd)
+case $build in
+/*) ;;
+*) build=$(cd "$(dirname "$0")/.." && pwd)/$build ;;
+esac
 
 # Where a distribution keeps what only the server's owner runs.
 server=
@@ -54,7 +57,7 @@ create role service_role nologin bypassrls;
 create database patchcord_template;
 SQL
 PATCHCORD_DATA_DIR=$work/none PATCHCORD_LOG_LEVEL=warn PATCHCORD_DATABASE_URL="postgresql://postgres@/patchcord_template?host=$work" \
-    "$here/$build/patchcord-relay" migrate >/dev/null
+    "$build/patchcord-relay" migrate >/dev/null
 
 export PATCHCORD_TEST_STORE=postgres PATCHCORD_TEST_DATABASE="$url" PATCHCORD_TEST_CLUSTER="$work/data"
 "$@"
