@@ -344,9 +344,9 @@ END_TEST
 START_TEST(a_silent_stream_stays_alive)
 {
     struct buf got = {0};
+    int64_t began = clock_mono_ms();
     int fd = stream("events=9", &got);
 
-    int64_t began = clock_mono_ms();
     ck_assert(rig_read_until(fd, "\r\n: keep-alive\n\n", &got));
     ck_assert_int_ge(clock_mono_ms() - began, RIG_KEEPALIVE_MS - 1);
     notify("stream");

@@ -1,6 +1,7 @@
 /* An agent that logged in and was granted a second namespace: its tools reach both, under addresses where
  * that is needed, and who is in one of them alone sees nothing of the other. */
 #include <sqlite3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@
 #include "../../common/clock.h"
 #include "../../common/secret.h"
 #include "../harness.h"
+#include "../harness_web.h"
 
 #define PUBLIC_URL "http://relay.test"
 #define GRANTED    "the access token of webapp"
@@ -42,9 +44,9 @@ static void insert_grant(void)
     free(path);
 }
 
-static void setup(void)
+static void start(const char *const env[])
 {
-    relay = relay_start(NULL, settings);
+    relay = relay_start(NULL, env);
     backend = relay_token(relay, "backend@shop");
     front_of_shop = relay_token(relay, "frontend@shop");
     namesake = relay_token(relay, "webapp@shop");
@@ -52,6 +54,11 @@ static void setup(void)
     chef = relay_token(relay, "chef@lab");
     free(relay_token(relay, "nobody@elsewhere"));
     insert_grant();
+}
+
+static void setup(void)
+{
+    start(settings);
 }
 
 static void teardown(void)
@@ -192,8 +199,56 @@ START_TEST(files_of_each_namespace_are_there)
 }
 END_TEST
 
+static const struct web_name names[] = {{"files.test", "93.184.216.34", NULL}, {NULL, NULL, NULL}};
+static const char *const hosts[] = {"files.test", NULL};
+
+static void serve(struct web_client *client, const char *path)
+{
+    (void)path;
+    (void)web_puts(client, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\nsalt");
+}
+
+START_TEST(fetched_files_lie_with_whom_they_are_for)
+{
+    char *text =
+        tool_ok(relay, GRANTED, "relay_url", "{\"url\":\"https://files.test/recipe.txt\",\"to\":\"chef\"}");
+    const char *path = strstr(text, "Stored lab/webapp/");
+    ck_assert_msg(path && strstr(text, "Sent to chef@lab ["), "%s", text);
+    path += strlen("Stored ");
+    char *args = xasprintf("{\"path\":\"%.*s\"}", (int)strcspn(path, " \n"), path);
+    tool_says(relay, chef, "get_attachment", args, "> salt");
+    tool_says(relay, GRANTED, "get_attachment", args, "> salt");
+    tool_fails(relay, backend, "get_attachment", args, "Not found");
+    tool_says(
+        relay, GRANTED, "relay_url", "{\"url\":\"https://files.test/recipe.txt\"}", "Stored shop/webapp/");
+    tool_fails(relay, GRANTED, "relay_url", "{\"url\":\"https://files.test/recipe.txt\",\"to\":\"frontend\"}",
+        "frontend@shop, frontend@lab");
+    free(args);
+    free(text);
+}
+END_TEST
+
+static void setup_with_web(void)
+{
+    web_start(names, hosts, serve);
+    char *ca = xasprintf("PATCHCORD_CA_FILE=%s", web_ca_file());
+    const char *const env[] = {settings[0], settings[1], settings[2], ca, NULL};
+    start(env);
+    free(ca);
+}
+
+static TCase *case_with_web(void)
+{
+    TCase *tests = tcase_create("web");
+    tcase_set_timeout(tests, 60);
+    tcase_add_checked_fixture(tests, setup_with_web, teardown);
+    tcase_add_test(tests, fetched_files_lie_with_whom_they_are_for);
+    return tests;
+}
+
 int main(void)
 {
+    struct buf why = {0};
     Suite *suite = suite_create("namespaces");
     TCase *tests = tcase_create("namespaces");
 
@@ -206,5 +261,10 @@ int main(void)
     tcase_add_test(tests, a_namesake_sees_its_own_namespace_alone);
     tcase_add_test(tests, files_of_each_namespace_are_there);
     suite_add_tcase(suite, tests);
+    if (web_enter(&why))
+        suite_add_tcase(suite, case_with_web());
+    else
+        printf("SKIPPED: relay_url into another namespace: %s\n", buf_text(&why));
+    buf_free(&why);
     return run_suite(suite);
 }
