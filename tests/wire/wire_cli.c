@@ -530,7 +530,7 @@ START_TEST(errors_are_1_and_say_what_to_do)
     err_has("thread");
     ck_assert_int_eq(run(frontend, "reply 0192f0c1-0000-7000-8000-000000000000 hello"), 1);
     ck_assert_int_eq(run(NULL, "inbox"), 1);
-    err_has("PATCHCORD_TOKEN");
+    err_has("patchcord agent --server");
     ck_assert_int_eq(relay_stop(relay), 0);
     ck_assert_int_eq(run(frontend, "unsend 0192f0c1-0000-7000-8000-000000000000"), 1);
     err_has(relay->url);
@@ -566,8 +566,8 @@ START_TEST(nothing_reaches_the_terminal)
 }
 END_TEST
 
-static const char *const commands[] = {
-    "inbox", "send", "reply", "wait", "recall", "unsend", "outbox", "agents", "tail"};
+static const char *const commands[] = {"inbox", "send", "reply", "wait", "recall", "unsend", "outbox",
+    "agents", "tail", "hook", "subscribe", "statusline"};
 
 START_TEST(every_command_has_help)
 {
