@@ -566,8 +566,8 @@ START_TEST(nothing_reaches_the_terminal)
 }
 END_TEST
 
-static const char *const commands[] = {"inbox", "send", "reply", "wait", "recall", "unsend", "outbox",
-    "agents", "tail", "hook", "subscribe", "statusline"};
+static const char *const commands[] = {
+    "inbox", "send", "reply", "wait", "recall", "unsend", "outbox", "agents", "tail"};
 
 START_TEST(every_command_has_help)
 {
