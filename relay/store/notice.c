@@ -24,6 +24,11 @@ void notice_begin(struct buf *text, const char *recipient, int64_t max_age_ms)
 
 void notice_add(struct buf *text, const char *id, bool was_deferred, const char *content, size_t len)
 {
+    if (!content) {
+        buf_printf(
+            text, "\n[%s] %s (encrypted)", id, was_deferred ? "deferred, never answered" : "never read");
+        return;
+    }
     const size_t shown = utf8_offset(content, len, NOTICE_PREVIEW_CODE_POINTS);
     buf_printf(text, "\n[%s] %s: ", id, was_deferred ? "deferred, never answered" : "never read");
     for (size_t i = 0; i < shown; i++) {

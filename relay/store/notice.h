@@ -13,8 +13,8 @@ enum { NOTICE_MAX_MESSAGES = 20, NOTICE_PREVIEW_CODE_POINTS = 100 };
 
 /* Begins the text for messages to one recipient. */
 void notice_begin(struct buf *text, const char *recipient, int64_t max_age_ms);
-/* Adds a line for one of them: content is valid UTF-8; line ends and control characters in its preview become
- * blanks. */
+/* Adds a line for one of them: content is valid UTF-8 (NULL: it is sealed); line ends and control characters
+ * in its preview become blanks. */
 void notice_add(struct buf *text, const char *id, bool was_deferred, const char *content, size_t len);
 
 #endif

@@ -101,7 +101,8 @@ static bool read_expiring(struct db *db, struct notice_job *job)
         job->seqs[job->count++] = sqlite3_column_int64(statement, 0);
         const bool was_deferred = strcmp((const char *)sqlite3_column_text(statement, 2),
                                       message_status_names[MESSAGE_DEFERRED]) == 0;
-        const char *content = (const char *)sqlite3_column_text(statement, 3);
+        const bool is_sealed = sqlite3_column_int(statement, 4) != 0;
+        const char *content = is_sealed ? NULL : (const char *)sqlite3_column_text(statement, 3);
         notice_add(&job->text, (const char *)sqlite3_column_text(statement, 1), was_deferred, content,
             (size_t)sqlite3_column_bytes(statement, 3));
     }

@@ -27,6 +27,7 @@ enum column {
     COLUMN_DEFERRED,
     COLUMN_UNSENT,
     COLUMN_EXPIRED,
+    COLUMN_ENCRYPTED,
     COLUMN_CONTENT,
 };
 
@@ -60,6 +61,7 @@ void sqlite_message_read(struct db *db, sqlite3_stmt *statement, struct store_me
     message->from = db_column_text(statement, COLUMN_FROM);
     message->to = db_column_text(statement, COLUMN_TO);
     message->content = db_column_text(statement, COLUMN_CONTENT);
+    message->is_sealed = sqlite3_column_int64(statement, COLUMN_ENCRYPTED) != 0;
     message->content_len = (size_t)sqlite3_column_bytes(statement, COLUMN_CONTENT);
     db_column_uuid(statement, COLUMN_REPLY_TO, message->reply_to);
     db_column_uuid(statement, COLUMN_THREAD_ID, message->thread_id);
@@ -153,7 +155,7 @@ bool sqlite_deliver(struct db *db, const struct delivery *d)
         DB_INT(d->is_notice), DB_INT(db->now_ms), DB_TIME(is_deferred ? db->now_ms : 0), db_text(d->reply_to),
         db_text(d->thread_id), db_text(d->group_id),
         d->fingerprint ? DB_BLOB(d->fingerprint, FINGERPRINT_SIZE) : DB_NULL, DB_INT(d->content_len),
-        DB_BYTES(d->content, d->content_len));
+        DB_BYTES(d->content, d->content_len), DB_INT(d->is_sealed));
     if (!is_deferred)
         queue_note_added(db, d->namespace_id, d->to, d->content_len);
     return stored &&

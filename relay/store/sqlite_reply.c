@@ -108,6 +108,7 @@ static bool deliver(struct db *db, struct reply_job *job, const struct original 
         .content = job->reply->content,
         .content_len = job->reply->content_len,
         .words = &job->words,
+        .is_sealed = job->reply->is_sealed,
     };
     return sqlite_deliver(db, &delivery);
 }
@@ -181,7 +182,8 @@ enum store_status sqlite_reply(struct store *s, const struct store_caller *calle
         uuid_v7(job.id);
     if (reply->content) {
         fingerprint_reply(reply, job.fingerprint);
-        words_write(reply->content, reply->content_len, &job.words);
+        if (!reply->is_sealed)
+            words_write(reply->content, reply->content_len, &job.words);
     }
     struct write write = {.run = reply_run, .reset = reply_reset, .job = &job, .is_durable = true};
     const enum store_status status = writer_submit(sqlite_store(s)->writer, &write);

@@ -203,6 +203,7 @@ static bool deliver_to(struct db *db, struct send_job *job, const struct store_s
         .content = send->content,
         .content_len = send->content_len,
         .words = &job->words,
+        .is_sealed = send->is_sealed,
     };
     return sqlite_deliver(db, &delivery);
 }
@@ -268,7 +269,8 @@ enum store_status sqlite_send(struct store *s, const struct store_caller *caller
         uuid_v7(job.id);
     /* Here, on the caller's thread, what needs no database. */
     fingerprint_send(caller, send, job.fingerprint);
-    words_write(send->content, send->content_len, &job.words);
+    if (!send->is_sealed)
+        words_write(send->content, send->content_len, &job.words);
     struct write write = {.run = send_run, .reset = send_reset, .job = &job, .is_durable = !send->only_ask};
     const enum store_status status = writer_submit(sqlite_store(s)->writer, &write);
     if (status == STORE_REFUSED)

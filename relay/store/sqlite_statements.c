@@ -4,7 +4,7 @@
 #define MESSAGE_COLUMNS                                                                                      \
     "m.id, m.seq, m.namespace_id, m.from_agent, m.to_agent, m.reply_to, m.thread_id, t.slug, t.resolved_at," \
     " m.status, m.lease_until, m.attempts, m.created_at, m.offered_at, m.delivered_at, m.replied_at,"        \
-    " m.deferred_at, m.unsent_at, m.expired_at"
+    " m.deferred_at, m.unsent_at, m.expired_at, m.encrypted"
 #define WITH_CONTENT    ", m.content"
 #define WITHOUT_CONTENT ", null"
 #define WITH_THREADS    " left join agent_threads t on t.id = m.thread_id"
@@ -160,8 +160,8 @@ const char *const statement_sql[STATEMENT_COUNT] = {
     [STATEMENT_THREAD_SET_RESOLVED] = "update agent_threads set resolved_at = ?2 where id = ?1",
     [STATEMENT_MESSAGE_INSERT] =
         "insert into agent_messages (id, namespace_id, from_agent, to_agent, status, is_notice, created_at,"
-        " deferred_at, reply_to, thread_id, group_id, sent_hash, content_bytes, content)"
-        " values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+        " deferred_at, reply_to, thread_id, group_id, sent_hash, content_bytes, content, encrypted)"
+        " values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
     [STATEMENT_WORDS_INSERT] = "insert into message_words (rowid, words) values (?1, ?2)",
     [STATEMENT_WORDS_DELETE] = "delete from message_words where rowid = ?1",
 
@@ -327,7 +327,7 @@ const char *const statement_sql[STATEMENT_COUNT] = {
                                 " where " EXPIRES " and " SENDER_IS_TOLD " group by 1, 2, 3",
     /* ?7 the full-text query of the sender's token: its oldest come first. */
     [STATEMENT_EXPIRY_OF_GROUP] =
-        "select seq, id, status, content" FROM_WORDS " where w.message_words match ?7 and " EXPIRES
+        "select seq, id, status, content, encrypted" FROM_WORDS " where w.message_words match ?7 and " EXPIRES
         " and " SENDER_IS_TOLD
         " and namespace_id = ?3 and from_agent = ?4 and to_agent = ?5 order by w.rowid limit ?6",
     [STATEMENT_EXPIRY_OTHERS] = "select seq from agent_messages m where " EXPIRES " and not (" SENDER_IS_TOLD

@@ -62,7 +62,7 @@ struct delivery {
     const char *content;
     size_t content_len;
     const struct buf *words; /* of the content */
-    bool is_notice;
+    bool is_notice, is_sealed;
 };
 MUST_CHECK bool sqlite_deliver(struct db *db, const struct delivery *delivery);
 

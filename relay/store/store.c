@@ -6,6 +6,8 @@
 
 #include "../../common/alloc.h"
 #include "../../common/log.h"
+#include "sealing.h"
+#include "store_cipher.h"
 #include "store_ops.h"
 
 const char *const message_status_names[] = {
@@ -192,9 +194,10 @@ enum store_status store_send(struct store *s, const struct store_caller *caller,
     const int64_t began = store_began();
     *result = (struct store_send_result){0};
     const enum store_status status =
-        s->ops->send ? s->ops->send(s, caller, send, result) : store_lacks("send");
+        s->ops->send ? sealing_send(s, caller, send, result) : store_lacks("send");
     if (status == STORE_FAULT)
         store_send_result_free(result);
+    sealing_open(s, &result->unread);
     return store_ended(s, "send", began, status);
 }
 
@@ -207,6 +210,8 @@ enum store_status store_offer(struct store *s, const struct store_caller *caller
         s->ops->offer ? s->ops->offer(s, caller, offer, result) : store_lacks("offer");
     if (status == STORE_FAULT)
         store_offer_result_free(result);
+    sealing_open(s, &result->messages);
+    sealing_open(s, &result->deferred);
     return store_ended(s, "offer", began, status);
 }
 
@@ -228,7 +233,7 @@ enum store_status store_reply(struct store *s, const struct store_caller *caller
     const int64_t began = store_began();
     *result = (struct store_reply_result){0};
     const enum store_status status =
-        s->ops->reply ? s->ops->reply(s, caller, reply, result) : store_lacks("reply");
+        s->ops->reply ? sealing_reply(s, caller, reply, result) : store_lacks("reply");
     if (status == STORE_FAULT)
         store_reply_result_free(result);
     return store_ended(s, "reply", began, status);
@@ -253,6 +258,7 @@ enum store_status store_recall(struct store *s, const struct store_caller *calle
         s->ops->recall ? s->ops->recall(s, caller, recall, result) : store_lacks("recall");
     if (status == STORE_FAULT)
         store_messages_free(result);
+    sealing_open(s, result);
     return store_ended(s, "recall", began, status);
 }
 
@@ -268,6 +274,7 @@ enum store_status store_inbox(struct store *s, const struct store_caller *caller
                       : store_lacks("inbox");
     if (status == STORE_FAULT)
         store_messages_free(result);
+    sealing_open(s, result);
     return store_ended(s, "inbox", began, status);
 }
 
@@ -407,8 +414,20 @@ void store_observe(
     s->observe = observe;
 }
 
+void store_seal(struct store *s, struct store_cipher *cipher)
+{
+    s->cipher = cipher;
+}
+
+bool store_is_sealed(const struct store *s)
+{
+    return s->cipher != NULL;
+}
+
 void store_close(struct store *s)
 {
-    if (s)
-        s->ops->close(s);
+    if (!s)
+        return;
+    store_cipher_free(s->cipher);
+    s->ops->close(s);
 }

@@ -21,6 +21,7 @@
 #include "../../common/uuid.h"
 
 struct store;
+struct store_cipher;
 
 enum store_status {
     STORE_DONE,
@@ -61,6 +62,7 @@ struct store_message {
     char *namespace_id, *from, *to;
     char *content;
     size_t content_len;        /* bytes */
+    bool is_sealed;            /* only between a kind of store and store.c, which opens it */
     char reply_to[UUID_SIZE];  /* "" for none */
     char thread_id[UUID_SIZE]; /* "" for none */
     char *thread;              /* slug; NULL for none */
@@ -125,6 +127,7 @@ struct store_send {
     size_t content_len;
     const char *thread; /* slug; NULL: none */
     bool ungated;       /* from an outbox or a channel endpoint */
+    bool is_sealed;     /* set by store.c: no words of the content are kept */
     /* What makes another send with this id a repeat, where the content is new each time; NULL: the content.
      */
     const char *basis;
@@ -202,8 +205,9 @@ struct store_reply {
     const char *reply_id;   /* the caller's id of the reply; NULL: the store makes one */
     const char *content;    /* NULL: nothing is sent */
     size_t content_len;
-    bool defer;   /* keep the original in the inbox as deferred */
-    bool resolve; /* close its thread */
+    bool is_sealed; /* as store_send has it */
+    bool defer;     /* keep the original in the inbox as deferred */
+    bool resolve;   /* close its thread */
 };
 
 struct store_reply_result {
@@ -364,6 +368,12 @@ struct store *store_open_sqlite(const struct store_options *options, struct buf 
 void store_close(struct store *s);
 /* Applies migrations that are missing. *applied: how many. False: why has one line. */
 MUST_CHECK bool store_migrate(struct store *s, int *applied, struct buf *why);
+
+/* From then on what is sent is sealed before it is stored, and opened when it is read (store_cipher.h). The
+ * store takes the cipher over. Call before other threads use the store. */
+void store_seal(struct store *s, struct store_cipher *cipher);
+/* True where messages are sealed: a search finds none of them. */
+bool store_is_sealed(const struct store *s);
 
 /* Has observe called after every operation, on its caller's thread, with its name (static text), how long it
  * took and how it ended. Call before other threads use the store. */

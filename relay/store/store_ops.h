@@ -76,6 +76,7 @@ struct store_ops {
 struct store {
     const struct store_ops *ops;
     void (*observe)(const char *operation, int64_t micros, enum store_status status);
+    struct store_cipher *cipher; /* NULL: messages are stored as they are */
 };
 
 /* For the kinds: the caller's namespaces, its own first. */

@@ -51,6 +51,10 @@ static enum verdict show_nothing(struct tool_call *call, const struct question *
             "Not found: no message [%s] of yours. recall without message_id lists the latest.",
             q->message_id);
     buf_puts(&call->text, "No message fits.\n");
+    if (q->recall.query && store_is_sealed(call->relay->store))
+        buf_puts(&call->text,
+            "This relay keeps messages encrypted, so words in them cannot be searched: leave query out, "
+            "and narrow by thread or from_agent.\n");
     return VERDICT_DONE;
 }
 
