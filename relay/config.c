@@ -82,6 +82,8 @@ const struct setting config_settings[] = {
     {.name = "PATCHCORD_S3_PATH_STYLE", .kind = SETTING_CHOICE, .offset = FIELD(s3_path_style), .fallback = "auto",
      .choices = path_styles,
      .help = "whether the bucket is in the URL's path (yes) or host (no); auto: in the host at AWS alone"},
+    {.name = "PATCHCORD_ENCRYPTION_KEY", .kind = SETTING_SECRET, .offset = FIELD(encryption_key),
+     .help = "seals messages at rest: 32 bytes in base64; older keys, which only read, behind a comma"},
     {.name = "PATCHCORD_CLEANUP_TOKEN", .kind = SETTING_SECRET, .offset = FIELD(cleanup_token),
      .help = "the bearer token for POST /api/cleanup (default: nobody may)"},
     {.name = "PATCHCORD_METRICS_TOKEN", .kind = SETTING_SECRET, .offset = FIELD(metrics_token),
@@ -121,7 +123,7 @@ const struct setting config_settings[] = {
 #define UNUSED(variable) {.name = (variable), .kind = SETTING_IGNORED, .help = "not used by this version"}
 const struct setting config_unused_settings[] = {
     UNUSED("PATCHCORD_CIRCUIT_BREAKER_SECONDS"),
-    UNUSED("PATCHCORD_POLL_SECONDS"), UNUSED("PATCHCORD_ENCRYPTION_KEY"),
+    UNUSED("PATCHCORD_POLL_SECONDS"),
     UNUSED("SUPABASE_KEY"),
     {.name = NULL},
 };

@@ -30,6 +30,7 @@ struct config {
      * for s3_public_endpoint. */
     char *s3_endpoint, *s3_public_endpoint, *s3_region, *s3_bucket, *s3_access_key, *s3_secret_key;
     int s3_path_style; /* enum path_style; never AUTO after config_load */
+    char *encryption_key; /* as store_cipher_new reads it; NULL: messages are stored as they are */
     char *cleanup_token, *metrics_token;
     char *data_dir;     /* never NULL after config_load */
     char *database_url; /* PostgreSQL's; NULL: the store is in data_dir */

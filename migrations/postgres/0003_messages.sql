@@ -48,7 +48,8 @@ create or replace function patchcord_message(m agent_messages, t agent_threads, 
 begin
     return jsonb_strip_nulls(jsonb_build_object(
         'id', m.id, 'seq', m.seq, 'ns', m.namespace_id, 'from', m.from_agent, 'to', m.to_agent,
-        'content', case when with_content then m.content end, 'reply_to', m.reply_to, 'thread_id', m.thread_id,
+        'content', case when with_content then m.content end,
+        'encrypted', case when m.encrypted then true end, 'reply_to', m.reply_to, 'thread_id', m.thread_id,
         'thread', t.slug, 'resolved', case when t.resolved_at is not null then true end, 'status', m.status,
         'leased', case when m.lease_until > v_now then true end, 'attempt', m.attempts,
         'sent', patchcord_ms(m.created_at), 'offered', patchcord_ms(m.offered_at), 'read', patchcord_ms(m.delivered_at),
@@ -157,10 +158,10 @@ declare
     v_seq bigint;
 begin
     insert into agent_messages (id, namespace_id, from_agent, to_agent, status, is_notice, created_at, deferred_at,
-            reply_to, thread_id, group_id, sent_hash, content)
+            reply_to, thread_id, group_id, sent_hash, content, encrypted)
         values (v_id, v_ns, v_from, v_to, case when v_is_deferred then 'deferred' else 'pending' end, v_is_notice,
             v_now, case when v_is_deferred then v_now end, v_reply_to, v_thread, v_group,
-            decode(p->>'hash', 'hex'), p->>'content')
+            decode(p->>'hash', 'hex'), p->>'content', coalesce((p->'encrypted')::boolean, false))
         returning seq into v_seq;
     insert into message_words (seq, namespace_id, from_agent, to_agent, words)
         values (v_seq, v_ns, v_from, v_to, array_to_tsvector(string_to_array(rtrim(p->>'words'), ' ')));
@@ -208,7 +209,7 @@ end $$;
 
 -- ---- send ----
 
--- Further: "id", "hash" (of what is sent), "content", "words", "thread", "ungated", "only_ask",
+-- Further: "id", "hash" (of what is sent), "content", "encrypted", "words", "thread", "ungated", "only_ask",
 -- "to": [{"agent", "ns" (null: wherever it is), "id" (of its message)}].
 create or replace function patchcord_send(jsonb) returns jsonb language plpgsql volatile security invoker
     set search_path = pg_catalog, public, pg_temp set enable_seqscan = off set jit = off as $$

@@ -190,7 +190,8 @@ begin
     when 'group' then
         return jsonb_build_object('status', 'done', 'messages', (select coalesce(jsonb_agg(jsonb_build_object(
                 'id', id, 'seq', seq, 'status', m.status, 'content', m.content) order by seq), '[]')
-            from (select id, seq, m.status, left(content, 200) as content from agent_messages m
+            from (select id, seq, m.status, case when not encrypted then left(content, 200) end as content
+                from agent_messages m
                 where created_at <= v_now - v_age and unsent_at is null and expired_at is null
                     and m.namespace_id = p->>'ns' and from_agent = p->>'from' and to_agent = p->>'to'
                     and patchcord_is_told(m, v_now)

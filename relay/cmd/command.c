@@ -193,8 +193,10 @@ static bool refuse_missing(struct config *config)
 
 struct store_options command_store_options(const struct config *config, enum store_role role)
 {
-    return (struct store_options){
-        .data_dir = config->data_dir, .database_url = config->database_url, .role = role};
+    return (struct store_options){.data_dir = config->data_dir,
+        .database_url = config->database_url,
+        .encryption_key = config->encryption_key,
+        .role = role};
 }
 
 bool command_store_open(

@@ -318,6 +318,7 @@ static bool read_message(struct json_object *row, struct store_message *m)
     if (!remote_read_id(row, "id", m->id) || json_get_int(row, "seq", &m->seq) != JSON_FIELD_FOUND ||
         !remote_read_text(row, "ns", &m->namespace_id) || !remote_read_text(row, "from", &m->from) ||
         !remote_read_text(row, "to", &m->to) || !read_content(row, m) ||
+        !remote_read_bool(row, "encrypted", &m->is_sealed) ||
         !remote_read_id_or_none(row, "reply_to", m->reply_to) ||
         !remote_read_id_or_none(row, "thread_id", m->thread_id) ||
         !remote_read_text_or_null(row, "thread", &m->thread) ||

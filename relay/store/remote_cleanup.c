@@ -70,11 +70,11 @@ static bool write_notice(struct json_object *list, const char *recipient, int64_
     notice_begin(text, recipient, max_age_ms);
     for (size_t i = 0; i < json_object_array_length(list); i++) {
         struct json_object *row = json_object_array_get_idx(list, i);
-        const char *id = json_text_or(row, "id", NULL), *content;
-        size_t len;
+        const char *id = json_text_or(row, "id", NULL), *content = NULL; /* null: it is sealed */
+        size_t len = 0;
         int64_t seq;
         if (!id || json_get_int(row, "seq", &seq) != JSON_FIELD_FOUND ||
-            json_get_text(row, "content", &content, &len) != JSON_FIELD_FOUND)
+            json_get_text(row, "content", &content, &len) == JSON_FIELD_WRONG)
             return false;
         json_append(seqs, json_object_new_int64(seq));
         const bool was_deferred =

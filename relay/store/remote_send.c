@@ -20,10 +20,11 @@ static bool add_identity(
     return remote_add_id(body, "id", id);
 }
 
-static void add_content(struct json_object *body, const char *content, size_t len)
+static void add_content(struct json_object *body, const char *content, size_t len, bool is_sealed)
 {
     json_add_text_len(body, "content", content, len);
-    remote_add_words(body, content, len);
+    json_add_bool(body, "encrypted", is_sealed);
+    remote_add_words(body, content, is_sealed ? 0 : len);
 }
 
 /* ---- send ---- */
@@ -57,7 +58,7 @@ static struct json_object *send_body(const struct store_caller *caller, const st
     else
         uuid_v7(id);
     fingerprint_send(caller, send, hash);
-    add_content(body, send->content, send->content_len);
+    add_content(body, send->content, send->content_len, send->is_sealed);
     json_add_text(body, "thread", send->thread);
     json_add_bool(body, "ungated", send->ungated);
     json_add_bool(body, "only_ask", send->only_ask);
@@ -141,7 +142,7 @@ static struct json_object *reply_body(const struct store_caller *caller, const s
         else
             uuid_v7(id);
         fingerprint_reply(reply, hash);
-        add_content(body, reply->content, reply->content_len);
+        add_content(body, reply->content, reply->content_len, reply->is_sealed);
         done = add_identity(body, id, hash);
     }
     json_add_bool(body, "defer", reply->defer);

@@ -414,11 +414,6 @@ void store_observe(
     s->observe = observe;
 }
 
-void store_seal(struct store *s, struct store_cipher *cipher)
-{
-    s->cipher = cipher;
-}
-
 bool store_is_sealed(const struct store *s)
 {
     return s->cipher != NULL;

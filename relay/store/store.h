@@ -21,7 +21,6 @@
 #include "../../common/uuid.h"
 
 struct store;
-struct store_cipher;
 
 enum store_status {
     STORE_DONE,
@@ -344,8 +343,9 @@ enum store_role {
 };
 
 struct store_options {
-    const char *data_dir;     /* of the embedded store */
-    const char *database_url; /* PostgreSQL's; NULL: not that one */
+    const char *data_dir;       /* of the embedded store */
+    const char *database_url;   /* PostgreSQL's; NULL: not that one */
+    const char *encryption_key; /* seals messages (store_cipher_new); NULL: they are stored as they are */
     enum store_role role;
     /* Called on a thread of the store's own (it may call the store) after somebody else than this struct
      * store changed what is stored (an administrator's command, another relay): forget what was cached, look
@@ -369,9 +369,6 @@ void store_close(struct store *s);
 /* Applies migrations that are missing. *applied: how many. False: why has one line. */
 MUST_CHECK bool store_migrate(struct store *s, int *applied, struct buf *why);
 
-/* From then on what is sent is sealed before it is stored, and opened when it is read (store_cipher.h). The
- * store takes the cipher over. Call before other threads use the store. */
-void store_seal(struct store *s, struct store_cipher *cipher);
 /* True where messages are sealed: a search finds none of them. */
 bool store_is_sealed(const struct store *s);
 

@@ -1,5 +1,6 @@
 /* The kinds of stores, and which one is meant. */
-#include "store.h"
+#include "store_cipher.h"
+#include "store_ops.h"
 
 static bool has_database_url(const struct store_options *options)
 {
@@ -32,7 +33,20 @@ static const struct kind *kind_of(const struct store_options *options)
 
 struct store *store_open(const struct store_options *options, struct buf *why)
 {
-    return kind_of(options)->open(options, why);
+    struct store_cipher *cipher = NULL;
+    if (options->encryption_key) {
+        buf_puts(why, "PATCHCORD_ENCRYPTION_KEY ");
+        cipher = store_cipher_new(options->encryption_key, why);
+        if (!cipher)
+            return NULL;
+        buf_reset(why);
+    }
+    struct store *s = kind_of(options)->open(options, why);
+    if (s)
+        s->cipher = cipher;
+    else
+        store_cipher_free(cipher);
+    return s;
 }
 
 const char *store_kind(const struct store_options *options)

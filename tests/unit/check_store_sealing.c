@@ -1,7 +1,6 @@
 /* Messages that are sealed on their way into a store and opened on their way out. */
 #include <fcntl.h>
 
-#include "../../relay/store/store_cipher.h"
 #include "store_fixture.h"
 
 #define KEY_A  "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
@@ -15,11 +14,12 @@ static struct store *s;
 static void reopen(const char *keys)
 {
     struct buf why = {0};
+    const struct store_options options = {
+        .data_dir = folder, .database_url = rig_url(), .encryption_key = keys, .role = STORE_ROLE_RELAY};
     if (s)
         store_close(s);
-    s = fixture_open(folder);
-    if (keys)
-        store_seal(s, store_cipher_new(keys, &why));
+    s = store_open(&options, &why);
+    ck_assert_msg(s != NULL, "%s", buf_text(&why));
     buf_free(&why);
 }
 
@@ -78,6 +78,8 @@ static size_t files_with(const char *text)
 START_TEST(nothing_lies_in_clear)
 {
     char id[UUID_SIZE];
+    if (rig_url())
+        return; /* its files are elsewhere */
     must_send(s, "frontend", "backend", SECRET, id);
     must_reply(s, "backend", id, "understood: friday", false, false);
     ck_assert_uint_eq(files_with(SECRET), 0);

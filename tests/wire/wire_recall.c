@@ -102,6 +102,36 @@ START_TEST(reading_on)
 }
 END_TEST
 
+/* Sealed on the disk, and read as ever, but for a search. */
+START_TEST(encrypted_at_rest)
+{
+    static const char *const keys[] = {
+        "PATCHCORD_ENCRYPTION_KEY=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", NULL};
+    static const char *const wrong[] = {"PATCHCORD_ENCRYPTION_KEY=too-short", NULL};
+    free(tool_send(relay, frontend, "backend", "in clear"));
+    ck_assert_int_eq(relay_stop(relay), 0);
+    relay_restart(relay, keys);
+    free(tool_send(relay, frontend, "backend", "the launch is on friday"));
+    tool_says(relay, backend, "inbox", "{}", "> the launch is on friday");
+    tool_says(relay, backend, "recall", "{\"query\":\"clear\"}", "> in clear");
+    tool_says(relay, backend, "recall", "{\"query\":\"friday\"}", "cannot be searched");
+    ck_assert_int_eq(relay_stop(relay), 0);
+
+    struct program_result result;
+    char *data = xasprintf("PATCHCORD_DATA_DIR=%s", relay->data_dir);
+    run_program((const char *const[]){"patchcord-relay", "serve", NULL},
+        (const char *const[]){wrong[0], data, NULL}, NULL, 10000, &result);
+    ck_assert_int_eq(result.exit_code, 1);
+    ck_assert_ptr_nonnull(
+        strstr(buf_text(&result.err), "PATCHCORD_ENCRYPTION_KEY must have keys of 32 bytes in base64"));
+    ck_assert_ptr_null(strstr(buf_text(&result.err), "too-short"));
+    program_result_free(&result);
+    free(data);
+    relay_restart(relay, (const char *const[]){"PATCHCORD_RATE_LIMIT_PER_MINUTE=0", NULL});
+    tool_says(relay, backend, "recall", "{}", "a key that the relay does not have");
+}
+END_TEST
+
 START_TEST(what_became_of_it)
 {
     char *id = tool_send(relay, frontend, "backend", "look"),
@@ -151,6 +181,7 @@ int main(void)
     tcase_add_test(tests, limits);
     tcase_add_test(tests, filters);
     tcase_add_test(tests, reading_on);
+    tcase_add_test(tests, encrypted_at_rest);
     tcase_add_test(tests, what_became_of_it);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
