@@ -400,15 +400,15 @@ static bool put_back(
     return ok;
 }
 
-static bool is_still_ours(struct json_object *note, const struct edited_file *file, const char *const *path)
+/* Whether somebody has put another value there. */
+static bool is_anothers(struct json_object *note, const struct edited_file *file, const char *const *path)
 {
     struct buf ignored = {0};
-    struct json_object *root = json_edit_parse(&file->text, &ignored), *value;
-    bool same = json_object_object_get_ex(note, "value", &value) &&
-                json_object_equal(json_edit_find(root, path), value);
+    struct json_object *root = json_edit_parse(&file->text, &ignored), *found = json_edit_find(root, path);
+    bool other = found && !json_object_equal(found, json_object_object_get(note, "value"));
     json_object_put(root);
     buf_free(&ignored);
-    return same;
+    return other;
 }
 
 static bool edit_back(
@@ -424,7 +424,7 @@ static bool edit_back(
         return json_edit_remove_item(&file->text, path, value, (size_t)keep, why);
     if (strcmp(kind, "table") == 0)
         return toml_edit_remove(&file->text, path, why);
-    if (is_still_ours(note, file, path))
+    if (!is_anothers(note, file, path))
         return json_edit_remove(&file->text, path, (size_t)keep, why);
     char *what = shown_path(path);
     buf_printf(&installed->report, "%s: %s was changed since, and stays\n", file->path, what);

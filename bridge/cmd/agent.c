@@ -259,7 +259,8 @@ static void say_older(const struct agent *agent)
     const char *file = agent->setup.files[0].path;
     if (!agent->older.token)
         return;
-    printf("An older entry in %s had its token in the file; it is replaced.\n", file);
+    printf("An older entry in %s had its token in the file; it is replaced%s.\n", file,
+        agent->who.older ? ", and its relay and token are taken over" : "");
     if (git_keeps(file))
         printf("git has %s, and with it that token, in its history: have it rotated by the relay's operator "
                "(patchcord-relay token rotate).\n",
@@ -295,6 +296,9 @@ static int set_up(struct agent *agent, struct buf *why)
     if (!written)
         return fail(agent, COMMAND_ERROR, why);
     say_older(agent);
+    if (getenv("PATCHCORD_TOKEN"))
+        puts("PATCHCORD_TOKEN is set in this shell: a program that is started from it is that agent, not "
+             "this one. Unset it.");
     fflush(stdout);
     if (!try_out(agent, why))
         return fail(agent, COMMAND_ERROR, why);
@@ -327,9 +331,8 @@ static int run_as(const struct command *command, const struct config_options *op
         exit_code = fail(&agent, COMMAND_ERROR, &why);
         goto out;
     }
-    if (older_entry_read(agent.setup.old_entry, &agent.older) && !agent.who.server &&
-        agent.who.source == AGENT_STORED)
-        printf("Using the relay and the token of the entry in %s.\n", agent.setup.files[0].path);
+    if (!older_entry_read(agent.setup.old_entry, &agent.older))
+        agent.older = (struct older_entry){0};
     exit_code = agent.print    ? print_plan(&agent, &why)
                 : agent.remove ? remove_all(&agent, &why)
                                : set_up(&agent, &why);

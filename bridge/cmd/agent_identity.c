@@ -74,7 +74,8 @@ static int use_stored(
         goto out;
     const struct credential *entry = stored_entry(&stored, who, folder, origin);
     char *older_origin = older_url ? origin_of(older_url) : NULL;
-    bool older = older_token && older_origin && (!origin || strcmp(origin, older_origin) == 0);
+    /* What is stored is the person's; a project's file may be anybody's. */
+    bool older = !entry && older_token && older_origin && (!origin || strcmp(origin, older_origin) == 0);
     free(older_origin);
     if (!entry && !older) {
         buf_puts(why, who->server ? WHICH_TOKEN : WHICH_RELAY);
@@ -85,6 +86,7 @@ static int use_stored(
     if (!use_relay(who, who->server ? who->server : url, older ? NULL : entry->ca, why))
         goto out;
     take_token(who, older ? older_token : entry->token);
+    who->older = older;
     exit_code = COMMAND_DONE;
 out:
     credentials_free(&stored);

@@ -7,7 +7,7 @@
 #include "../credentials.h"
 
 enum agent_source {
-    AGENT_STORED, /* what is stored for this folder and client, or stands in the client's older entry */
+    AGENT_STORED, /* what is stored for this folder and client, else what the client's older entry has */
     AGENT_STDIN,  /* --token -: standard input, or typed */
     AGENT_CODE,   /* --code: an invitation */
     AGENT_LOGIN,  /* --login: approved on the relay's page */
@@ -21,6 +21,7 @@ struct agent_identity {
     char *credentials;             /* path of the file; owned */
     struct config config;          /* url, token, folder and ca_file are set in the end */
     char agent[ADDRESS_SIZE];      /* as the relay calls it */
+    bool older;                    /* relay and token came from the client's older entry */
 };
 
 /* Finds url and token, and asks the relay whose it is. older: url and token of the client's older entry, or

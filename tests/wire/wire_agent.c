@@ -439,6 +439,44 @@ START_TEST(an_older_entrys_token_is_moved)
 }
 END_TEST
 
+START_TEST(what_is_stored_counts_before_a_projects_file)
+{
+    char *path = below(project, ".mcp.json"), *text;
+    ck_assert_int_eq(agent("claude_code", "--token -"), 0);
+    write_text(path,
+        "{\"mcpServers\": {\"patchcord\": {\"type\": \"http\", \"url\": \"http://127.0.0.1:1/mcp\", "
+        "\"headers\": {\"Authorization\": \"Bearer pc_theirs\"}}}}");
+    ck_assert_int_eq(run_in(project, "agent", NULL, "PATCHCORD_TOKEN=pc_other"), 0);
+    says(&result.out, relay->url);
+    says(&result.out, "PATCHCORD_TOKEN is set in this shell");
+    says(&result.out, "it is replaced.");
+    text = stored();
+    ck_assert(strstr(text, token) && !strstr(text, "pc_theirs"));
+    free(text);
+    free(path);
+}
+END_TEST
+
+START_TEST(codexs_older_entry_goes)
+{
+    char *path = below(project, ".codex/config.toml");
+    char *older = xasprintf(
+        "[mcp_servers.patchcord-codex]\nurl = \"%s/mcp/bearer\"\nhttp_headers = { \"Authorization\" = "
+        "\"Bearer %s\" }\n\n[tui]\n",
+        relay->url, token);
+    write_text(path, older);
+    ck_assert_msg(run_in(project, "agent --codex", NULL, NULL) == 0, "%s", buf_text(&result.err));
+    says(&result.out, "its relay and token are taken over");
+    char *text = text_of(path);
+    ck_assert_msg(!strstr(text, token) && !strstr(text, "patchcord-codex") &&
+                      strstr(text, "[mcp_servers.patchcord]") && strstr(text, "[tui]"),
+        "%s", text);
+    free(text);
+    free(older);
+    free(path);
+}
+END_TEST
+
 /* A host that only listens: whatever came would wait to be accepted. */
 static int listen_somewhere(char **url)
 {
@@ -576,6 +614,8 @@ int main(void)
     tcase_add_test(tests, print_only_shows);
     tcase_add_test(tests, an_invitation_becomes_a_token_once);
     tcase_add_test(tests, an_older_entrys_token_is_moved);
+    tcase_add_test(tests, what_is_stored_counts_before_a_projects_file);
+    tcase_add_test(tests, codexs_older_entry_goes);
     tcase_add_test(tests, a_foreign_host_in_a_projects_file_gets_nothing);
     tcase_add_test(tests, a_teammate_is_told_the_command);
     tcase_add_test(tests, a_link_out_of_the_project_is_not_followed);
