@@ -5,22 +5,23 @@
  *    state     what it is                                     how it is stored
  *    pending   nobody was ever offered it                     status pending, attempts 0
  *    leased    handed out, and nobody said yet that it came   status pending, lease_until ahead
- *    offered   was handed out and did not come: on offer      status pending, attempts over 0, lease_until
- * past again                                          or null read, deferred, replied status unsent    taken
- * back: a tombstone                        unsent_at, whatever its status expired   outlived the retention: a
- * tombstone            expired_at, whatever its status
+ *    offered   was handed out and did not come: on offer      status pending, attempts over 0, lease_until past
+ *              again                                          or null
+ *    read, deferred, replied                                  status
+ *    unsent    taken back: a tombstone                        unsent_at, whatever its status
+ *    expired   outlived the retention: a tombstone            expired_at, whatever its status
  *
- *    event     what happens
+ *    event     what happens                                   what is stored
  *    offer     an offer takes it under a lease                attempts + 1, lease_id, lease_until, offered_at
  *    renew     the offer of the lease that it names again     lease_until
  *    lapse     its lease's time is over                       nothing: lease_until is past
  *    release   its lease ends, and nobody saw it              attempts - 1, lease_id and lease_until null
  *    lose      its lease ends, and it may have been seen      lease_id and lease_until null
  *    ack       its recipient has it                           status read, delivered_at, no lease
- *    reply     its recipient is done with it                  status replied, replied_at, delivered_at, no
- * lease defer     its recipient replies and puts it off          status deferred, deferred_at, delivered_at,
- * no lease unsend    its sender takes it back                       unsent_at expire    it passes the
- * retention                        expired_at, content empty, no lease
+ *    reply     its recipient is done with it                  status replied, replied_at, delivered_at, no lease
+ *    defer     its recipient replies and puts it off          status deferred, deferred_at, delivered_at, no lease
+ *    unsend    its sender takes it back                       unsent_at
+ *    expire    it passes the retention                        expired_at, content empty, no lease
  *
  *              offer    renew    lapse    release  lose     ack      reply    defer     unsend   expire
  *    pending   leased   .        .        .        .        read     replied  deferred  unsent   expired !
