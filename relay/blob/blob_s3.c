@@ -1,37 +1,23 @@
 #include "blob_s3.h"
 
 #include <bsd/string.h>
-#include <errno.h>
 #include <pthread.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "../../common/alloc.h"
 #include "../../common/clock.h"
 #include "../../common/log.h"
-#include "blob_ops.h"
-#include "file_quota.h"
 #include "sigv4.h"
-#include "spool.h"
+#include "spooled_store.h"
 
 enum { INCOMING_KEY_SIZE = sizeof S3_INCOMING + BLOB_PATH_SIZE, PUBLISH_TRIES = 3 };
 
 struct bucket_store {
-    struct blob_store base;
+    struct spooled_store spooled; /* first: a struct blob_store * is one of these */
     struct s3_client *client;
-    struct file_quota *quota;
-    char *data_dir;
-    int64_t download_url_ms;
     pthread_mutex_t publishing; /* one at a time: two would copy the same twice */
-};
-
-struct bucket_upload {
-    struct blob_upload base;
-    struct blob_info info; /* size: bytes written so far */
-    struct spool spool;
-    int64_t max_bytes, claimed;
 };
 
 static struct bucket_store *bucket_of(struct blob_store *s)
@@ -78,83 +64,7 @@ static bool measure_namespace(void *arg, const char *namespace_part, int64_t *by
     return measured;
 }
 
-static enum blob_status claim(struct bucket_store *b, const struct blob_path *path, int64_t bytes)
-{
-    switch (file_quota_claim(b->quota, path->namespace_part, bytes)) {
-    case QUOTA_CLAIMED:
-        return BLOB_DONE;
-    case QUOTA_FULL:
-        return BLOB_OVER_QUOTA;
-    default:
-        return BLOB_FAULT;
-    }
-}
-
-static enum blob_status bucket_used(struct blob_store *s, const char *namespace_id, int64_t *bytes)
-{
-    char part[NAME_SIZE];
-    blob_path_owner(namespace_id, part);
-    return file_quota_used(bucket_of(s)->quota, part, bytes) ? BLOB_DONE : BLOB_FAULT;
-}
-
 /* ---- storing ---- */
-
-static void upload_end(struct bucket_upload *u)
-{
-    struct bucket_store *b = bucket_of(u->base.store);
-    file_quota_release(b->quota, u->info.path.namespace_part, u->claimed);
-    spool_close(&u->spool);
-    free(u);
-}
-
-static enum blob_status spool_fault(const char *folder)
-{
-    log_error(
-        "object_store", LOG_STR("doing", "spool"), LOG_STR("path", folder), LOG_STR("why", strerror(errno)));
-    return BLOB_FAULT;
-}
-
-static enum blob_status bucket_begin(struct blob_store *s, const struct blob_path *path, const char *type,
-    int64_t max_bytes, int64_t announced, struct blob_upload **upload)
-{
-    struct bucket_store *b = bucket_of(s);
-    const int64_t claimed = file_quota_charge(announced > 0 ? announced : 0);
-    const enum blob_status status = claim(b, path, claimed);
-    if (status != BLOB_DONE)
-        return status;
-    struct bucket_upload *u = xcalloc(1, sizeof *u);
-    u->base.store = s;
-    u->info.path = *path;
-    u->max_bytes = max_bytes;
-    u->claimed = claimed;
-    strlcpy(u->info.type, type, sizeof u->info.type);
-    if (!spool_open(&u->spool, b->data_dir)) {
-        file_quota_release(b->quota, path->namespace_part, claimed);
-        free(u);
-        return spool_fault(b->data_dir);
-    }
-    *upload = &u->base;
-    return BLOB_DONE;
-}
-
-static enum blob_status bucket_write(struct blob_upload *upload, const void *bytes, size_t len)
-{
-    struct bucket_upload *u = (struct bucket_upload *)upload;
-    struct bucket_store *b = bucket_of(upload->store);
-    if ((uint64_t)len > (uint64_t)(u->max_bytes - u->info.size))
-        return BLOB_TOO_LARGE;
-    const int64_t size = u->info.size + (int64_t)len;
-    if (size > u->claimed) {
-        const enum blob_status status = claim(b, &u->info.path, size - u->claimed);
-        if (status != BLOB_DONE)
-            return status;
-        u->claimed = size;
-    }
-    if (!spool_write(&u->spool, bytes, len))
-        return spool_fault(b->data_dir);
-    u->info.size = size;
-    return BLOB_DONE;
-}
 
 static struct s3_object object_of(const struct blob_info *info)
 {
@@ -164,29 +74,11 @@ static struct s3_object object_of(const struct blob_info *info)
     return object;
 }
 
-static enum blob_status bucket_commit(struct blob_upload *upload, struct blob_info *info)
+static enum blob_status put(struct blob_store *s, const struct blob_info *info, int fd)
 {
-    struct bucket_upload *u = (struct bucket_upload *)upload;
-    struct bucket_store *b = bucket_of(upload->store);
-    const int64_t began_ms = clock_mono_ms();
-
-    spool_sha256(&u->spool, u->info.sha256);
-    u->info.stored_ms = clock_wall_ms();
-    const struct s3_object object = object_of(&u->info);
-    const enum blob_status status = status_of(s3_put(b->client, u->info.path.text, u->spool.fd, &object));
-    if (status == BLOB_DONE) {
-        file_quota_settle(
-            b->quota, u->info.path.namespace_part, file_quota_charge(u->info.size), u->claimed, began_ms);
-        u->claimed = 0; /* it is stored now */
-        *info = u->info;
-    }
-    upload_end(u);
-    return status == BLOB_ABSENT ? BLOB_FAULT : status; /* no bucket any more */
-}
-
-static void bucket_abort(struct blob_upload *upload)
-{
-    upload_end((struct bucket_upload *)upload);
+    const struct s3_object object = object_of(info);
+    const enum s3_status status = s3_put(bucket_of(s)->client, info->path.text, fd, &object);
+    return status == S3_ABSENT ? BLOB_FAULT : status_of(status); /* no bucket any more */
 }
 
 /* ---- what came by a presigned URL ---- */
@@ -219,13 +111,13 @@ static enum s3_status hash_object(struct bucket_store *b, const char *key, struc
 static enum blob_status check_limits(
     struct bucket_store *b, const struct blob_path *path, const struct s3_object *object)
 {
-    if (object->size > b->base.max_bytes)
+    if (object->size > b->spooled.base.max_bytes)
         return BLOB_TOO_LARGE;
     int64_t used;
-    file_quota_forget(b->quota, path->namespace_part);
-    if (!file_quota_used(b->quota, path->namespace_part, &used))
+    file_quota_forget(b->spooled.quota, path->namespace_part);
+    if (!file_quota_used(b->spooled.quota, path->namespace_part, &used))
         return BLOB_FAULT;
-    return used > b->base.quota_bytes ? BLOB_OVER_QUOTA : BLOB_DONE;
+    return used > b->spooled.base.quota_bytes ? BLOB_OVER_QUOTA : BLOB_DONE;
 }
 
 static enum blob_status drop(
@@ -233,7 +125,7 @@ static enum blob_status drop(
 {
     log_warn("upload_dropped", LOG_STR("path", path->text), LOG_STR("why", blob_status_text(because)));
     if (s3_delete(b->client, key) == S3_DONE)
-        file_quota_forget(b->quota, path->namespace_part);
+        file_quota_forget(b->spooled.quota, path->namespace_part);
     return because;
 }
 
@@ -258,7 +150,7 @@ static enum blob_status publish_once(
         return status;
     log_info("file_stored", LOG_STR("path", path->text), LOG_INT("bytes", object->size));
     if (s3_delete(b->client, key) != S3_DONE) /* it goes with age, and counts until then */
-        file_quota_forget(b->quota, path->namespace_part);
+        file_quota_forget(b->spooled.quota, path->namespace_part);
     return BLOB_DONE;
 }
 
@@ -337,27 +229,9 @@ static enum blob_status bucket_read(
 
 /* ---- signed URLs ---- */
 
-/* How large the next upload may be. */
-static enum blob_status room(struct bucket_store *b, const struct blob_path *path, int64_t *bytes)
-{
-    int64_t used;
-    if (!file_quota_used(b->quota, path->namespace_part, &used))
-        return BLOB_FAULT;
-    if (used + FILE_QUOTA_LEAST > b->base.quota_bytes) { /* measured anew before it is refused */
-        const enum blob_status status = claim(b, path, FILE_QUOTA_LEAST);
-        if (status != BLOB_DONE)
-            return status;
-        file_quota_release(b->quota, path->namespace_part, FILE_QUOTA_LEAST);
-        if (!file_quota_used(b->quota, path->namespace_part, &used))
-            return BLOB_FAULT;
-    }
-    *bytes = b->base.quota_bytes - used;
-    return BLOB_DONE;
-}
-
 static int64_t seconds_of(const struct bucket_store *b, bool is_upload)
 {
-    const int64_t seconds = (is_upload ? BLOB_UPLOAD_URL_MS : b->download_url_ms) / MS_PER_SECOND;
+    const int64_t seconds = (is_upload ? BLOB_UPLOAD_URL_MS : b->spooled.download_url_ms) / MS_PER_SECOND;
     return seconds < SIGV4_EXPIRES_MAX_S ? seconds : SIGV4_EXPIRES_MAX_S;
 }
 
@@ -366,17 +240,12 @@ static enum blob_status bucket_sign(struct blob_store *s, struct blob_grant *gra
     struct bucket_store *b = bucket_of(s);
     char incoming[INCOMING_KEY_SIZE];
     struct s3_grant asked = {.key = grant->path.text, .filename = grant->path.name};
-    int64_t left;
 
     asked.expires_s = seconds_of(b, grant->is_upload);
     if (grant->is_upload) {
-        const enum blob_status status = room(b, &grant->path, &left);
+        const enum blob_status status = spooled_grant(&b->spooled, grant);
         if (status != BLOB_DONE)
             return status;
-        if (grant->max_bytes <= 0 || grant->max_bytes > s->max_bytes)
-            grant->max_bytes = s->max_bytes;
-        if (grant->max_bytes > left)
-            grant->max_bytes = left;
         incoming_key(&grant->path, incoming);
         asked.key = incoming;
         asked.type = grant->type;
@@ -404,7 +273,8 @@ static enum blob_status bucket_remove(struct blob_store *s, const struct blob_pa
     if (status == BLOB_DONE)
         status = status_of(s3_delete(b->client, key));
     if (status == BLOB_DONE)
-        file_quota_settle(b->quota, path->namespace_part, -file_quota_charge(object.size), 0, began_ms);
+        file_quota_settle(
+            b->spooled.quota, path->namespace_part, -file_quota_charge(object.size), 0, began_ms);
     return status;
 }
 
@@ -468,7 +338,8 @@ static void sweep(struct bucket_store *b, const struct found *found, bool dry_ru
     if (!dry_run && s3_delete(b->client, found->key) != S3_DONE)
         return;
     if (!dry_run)
-        file_quota_settle(b->quota, found->path.namespace_part, -file_quota_charge(found->size), 0, began_ms);
+        file_quota_settle(
+            b->spooled.quota, found->path.namespace_part, -file_quota_charge(found->size), 0, began_ms);
     ++*count;
     result->bytes += found->size;
 }
@@ -496,22 +367,21 @@ static enum blob_status bucket_cleanup(
 static void bucket_close(struct blob_store *s)
 {
     struct bucket_store *b = bucket_of(s);
-    file_quota_free(b->quota);
+    spooled_store_clear(&b->spooled);
     s3_client_free(b->client);
     pthread_mutex_destroy(&b->publishing);
-    free(b->data_dir);
     free(b);
 }
 
 static const struct blob_ops bucket_ops = {
-    .begin = bucket_begin,
-    .write = bucket_write,
-    .commit = bucket_commit,
-    .abort = bucket_abort,
+    .begin = spooled_begin,
+    .write = spooled_write,
+    .commit = spooled_commit,
+    .abort = spooled_abort,
     .stat = bucket_stat,
     .read = bucket_read,
     .sign = bucket_sign,
-    .used = bucket_used,
+    .used = spooled_used,
     .remove = bucket_remove,
     .list = bucket_list,
     .cleanup = bucket_cleanup,
@@ -521,21 +391,15 @@ static const struct blob_ops bucket_ops = {
 struct blob_store *blob_open_s3(
     const struct blob_options *options, const struct s3_options *s3, struct buf *why)
 {
-    struct s3_client *client = s3_client_new(s3, why);
-    if (!client)
-        return NULL;
-    if (options->is_serving && mkdir(options->data_dir, 0700) != 0 && errno != EEXIST) {
-        buf_printf(why, "cannot create %s: %s", options->data_dir, strerror(errno));
-        s3_client_free(client);
+    struct bucket_store *b = xcalloc(1, sizeof *b);
+    b->client = s3_client_new(s3, why);
+    if (!b->client || !spooled_store_init(&b->spooled, options, S3_QUOTA_STALE_MS, measure_namespace, why)) {
+        s3_client_free(b->client);
+        free(b);
         return NULL;
     }
-    struct bucket_store *b = xcalloc(1, sizeof *b);
-    b->base = (struct blob_store){
-        .ops = &bucket_ops, .max_bytes = options->max_bytes, .quota_bytes = options->quota_bytes};
-    b->client = client;
-    b->quota = file_quota_new(options->quota_bytes, S3_QUOTA_STALE_MS, measure_namespace, b);
-    b->data_dir = xstrdup(options->data_dir);
-    b->download_url_ms = options->download_url_ms;
+    b->spooled.base.ops = &bucket_ops;
+    b->spooled.put = put;
     pthread_mutex_init(&b->publishing, NULL);
-    return &b->base;
+    return &b->spooled.base;
 }

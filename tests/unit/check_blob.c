@@ -15,8 +15,9 @@
 #include "../../common/clock.h"
 #include "../../relay/blob/blob.h"
 #include "../../relay/blob/blob_s3.h"
+#include "../../relay/blob/blob_supabase.h"
 #include "../../relay/blob/file_trailer.h"
-#include "../rigs/s3_rig.h"
+#include "../rigs/server_rig.h"
 #include "unit.h"
 
 enum { MAX_BYTES = 1000 * 1000, QUOTA = 3 * 1000 * 1000, DAY = MS_PER_DAY };
@@ -24,7 +25,7 @@ enum { MAX_BYTES = 1000 * 1000, QUOTA = 3 * 1000 * 1000, DAY = MS_PER_DAY };
 static char folder[] = "/tmp/check-blob-XXXXXX";
 static struct blob_store *store;
 
-static struct s3_rig s3;
+static struct server_rig s3, storage;
 
 static struct blob_store *open_files(const struct blob_options *options, struct buf *why)
 {
@@ -45,6 +46,21 @@ static struct blob_store *open_bucket(const struct blob_options *options, struct
         .connections = 8,
     };
     struct blob_store *opened = blob_open_s3(options, &bucket_options, why);
+    free(bucket);
+    return opened;
+}
+
+static struct blob_store *open_storage(const struct blob_options *options, struct buf *why)
+{
+    char *bucket = xasprintf("bucket-%d", getpid());
+    const struct storage_options storage_options = {
+        .url = storage.url,
+        .key = STORAGE_RIG_KEY,
+        .bucket = bucket,
+        .max_bytes = options->max_bytes,
+        .connections = 8,
+    };
+    struct blob_store *opened = blob_open_supabase(options, &storage_options, why);
     free(bucket);
     return opened;
 }
@@ -86,6 +102,11 @@ static void setup(void)
 static void setup_bucket(void)
 {
     setup_kind(open_bucket);
+}
+
+static void setup_storage(void)
+{
+    setup_kind(open_storage);
 }
 
 static void teardown(void)
@@ -627,7 +648,7 @@ static void add_conformance(TCase *tests)
 
 int main(void)
 {
-    TCase *tests, *files, *bucket;
+    TCase *tests, *files, *bucket, *supabase;
     Suite *suite = unit_suite("blob", &tests);
     tcase_set_timeout(tests, 60);
     tcase_add_checked_fixture(tests, setup, teardown);
@@ -652,9 +673,15 @@ int main(void)
     tcase_set_timeout(bucket, 60);
     tcase_add_checked_fixture(bucket, setup_bucket, teardown);
     add_conformance(bucket);
-    if (!s3_rig_start(&s3))
+    supabase = tcase_create("storage");
+    suite_add_tcase(suite, supabase);
+    tcase_set_timeout(supabase, 60);
+    tcase_add_checked_fixture(supabase, setup_storage, teardown);
+    add_conformance(supabase);
+    if (!server_rig_start(&s3, S3_RIG) || !server_rig_start(&storage, STORAGE_RIG))
         return EXIT_FAILURE;
     const int code = run_unit(suite);
-    s3_rig_stop(&s3);
+    server_rig_stop(&storage);
+    server_rig_stop(&s3);
     return code;
 }

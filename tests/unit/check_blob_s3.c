@@ -1,6 +1,5 @@
 /* Presigned URLs at a server that checks them, and what comes of uploads that the relay does not see. */
 #include <check.h>
-#include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -8,12 +7,13 @@
 #include "../../common/alloc.h"
 #include "../../common/clock.h"
 #include "../../relay/blob/blob_s3.h"
-#include "../rigs/s3_rig.h"
+#include "../rigs/server_rig.h"
 #include "unit.h"
+#include "url_visit.h"
 
 enum { MAX_BYTES = 10000, QUOTA = 30000, FORBIDDEN = 403, OK = 200 };
 
-static struct s3_rig s3;
+static struct server_rig s3;
 static char folder[] = "/tmp/check-blob-s3-XXXXXX";
 static struct blob_store *store;
 static struct s3_client *client; /* of the same bucket */
@@ -52,70 +52,9 @@ static void teardown(void)
 
 /* ---- somebody with a URL ---- */
 
-struct said {
-    const char *body;
-    size_t len, at;
-    struct buf answer;
-    struct buf headers;
-};
-
-static size_t on_room(char *into, size_t size, size_t count, void *arg)
-{
-    struct said *said = arg;
-    const size_t left = said->len - said->at, room = size * count, n = left < room ? left : room;
-    memcpy(into, said->body + said->at, n);
-    said->at += n;
-    return n;
-}
-
-static size_t on_bytes(char *bytes, size_t size, size_t count, void *arg)
-{
-    buf_append(arg, bytes, size * count);
-    return size * count;
-}
-
-/* The status. body NULL: GET, whose answer goes to out (may be NULL) and its headers to headers (may be
- * NULL). */
-static int visit(
-    const char *url, const char *type, const char *body, size_t len, struct buf *out, struct buf *headers)
-{
-    CURL *easy = curl_easy_init();
-    struct said said = {.body = body, .len = len};
-    char *line = xasprintf("Content-Type: %s", type ? type : "");
-    struct curl_slist *lines = curl_slist_append(NULL, line);
-    long status = 0;
-    lines = curl_slist_append(lines, "Expect:");
-    curl_easy_setopt(easy, CURLOPT_URL, url);
-    curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT, 20L);
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, lines);
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_bytes);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, &said.answer);
-    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_bytes);
-    curl_easy_setopt(easy, CURLOPT_HEADERDATA, &said.headers);
-    if (body) {
-        curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
-        curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)len);
-        curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_room);
-        curl_easy_setopt(easy, CURLOPT_READDATA, &said);
-    }
-    ck_assert_int_eq(curl_easy_perform(easy), CURLE_OK);
-    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-    if (out)
-        buf_puts(out, buf_text(&said.answer));
-    if (headers)
-        buf_puts(headers, buf_text(&said.headers));
-    buf_free(&said.answer);
-    buf_free(&said.headers);
-    curl_slist_free_all(lines);
-    curl_easy_cleanup(easy);
-    free(line);
-    return (int)status;
-}
-
 static int upload(const char *url, const char *type, const char *body)
 {
-    return visit(url, type, body, strlen(body), NULL, NULL);
+    return url_visit(url, type, body, strlen(body), NULL, NULL);
 }
 
 static struct blob_grant grant_of(const char *filename)
@@ -146,7 +85,7 @@ static char *tampered(const char *url, const char *name)
 
 static void refuse(const char *url, const char *type, const char *body)
 {
-    ck_assert_msg(visit(url, type, body, body ? strlen(body) : 0, NULL, NULL) == FORBIDDEN, "%s", url);
+    ck_assert_msg(url_visit(url, type, body, body ? strlen(body) : 0, NULL, NULL) == FORBIDDEN, "%s", url);
 }
 
 static void refuse_tampered(const char *url, const char *name, const char *type, const char *body)
@@ -192,7 +131,7 @@ START_TEST(a_download_needs_its_own_url)
     ck_assert_int_eq(blob_put(store, &other.path, "text/plain", "other", 5, NULL), BLOB_DONE);
     grant.is_upload = false;
     char *url = sign(&grant);
-    ck_assert_int_eq(visit(url, NULL, NULL, 0, &body, &headers), OK);
+    ck_assert_int_eq(url_visit(url, NULL, NULL, 0, &body, &headers), OK);
     ck_assert_str_eq(buf_text(&body), "hello");
     /* A browser saves it, whatever it says to be. */
     ck_assert_ptr_nonnull(strstr(buf_text(&headers), "attachment; filename=\"notes.txt\""));
@@ -201,7 +140,7 @@ START_TEST(a_download_needs_its_own_url)
     refuse_tampered(url, "filename%3D%22", NULL, NULL);
     refuse(url, "text/html", "overwritten");
     char *bare = xmemdup_text(url, strcspn(url, "?"));
-    ck_assert_int_ne(visit(bare, NULL, NULL, 0, NULL, NULL), OK);
+    ck_assert_int_ne(url_visit(bare, NULL, NULL, 0, NULL, NULL), OK);
 
     clock_shift_wall(-MS_PER_DAY - MS_PER_MINUTE);
     char *expired = sign(&grant);
@@ -274,13 +213,13 @@ START_TEST(what_is_too_large_is_not_handed_out)
     struct blob_cleanup_result result;
     char *url = sign(&grant), *second = sign(&other), *bytes = xcalloc(1, MAX_BYTES + 1);
     memset(bytes, 'x', MAX_BYTES + 1);
-    ck_assert_int_eq(visit(url, "text/plain", bytes, MAX_BYTES, NULL, NULL), OK);
+    ck_assert_int_eq(url_visit(url, "text/plain", bytes, MAX_BYTES, NULL, NULL), OK);
     ck_assert_int_eq(blob_stat(store, &grant.path, &info), BLOB_DONE);
-    ck_assert_int_eq(visit(second, "text/plain", bytes, MAX_BYTES + 1, NULL, NULL), OK);
+    ck_assert_int_eq(url_visit(second, "text/plain", bytes, MAX_BYTES + 1, NULL, NULL), OK);
     ck_assert_int_eq(blob_stat(store, &other.path, &info), BLOB_TOO_LARGE);
     ck_assert_int_eq(blob_stat(store, &other.path, &info), BLOB_ABSENT); /* it was removed */
     /* Nobody has to ask for it. */
-    ck_assert_int_eq(visit(second, "text/plain", bytes, MAX_BYTES + 1, NULL, NULL), OK);
+    ck_assert_int_eq(url_visit(second, "text/plain", bytes, MAX_BYTES + 1, NULL, NULL), OK);
     ck_assert_int_eq(objects(), 2);
     ck_assert_int_eq(blob_cleanup(store, MS_PER_DAY, false, &result), BLOB_DONE);
     ck_assert_int_eq(result.abandoned, 1);
@@ -306,7 +245,7 @@ START_TEST(urls_are_held_against_the_quota)
     }
     /* One more than fits: who comes last to be looked at has no room. */
     for (int i = 0; i <= URLS; i++)
-        ck_assert_int_eq(visit(urls[i], "text/plain", bytes, MAX_BYTES, NULL, NULL), OK);
+        ck_assert_int_eq(url_visit(urls[i], "text/plain", bytes, MAX_BYTES, NULL, NULL), OK);
     ck_assert_int_eq(blob_stat(store, &grants[0].path, &info), BLOB_OVER_QUOTA);
     ck_assert_int_eq(blob_stat(store, &grants[0].path, &info), BLOB_ABSENT);
     for (int i = 1; i <= URLS; i++)
@@ -406,9 +345,9 @@ int main(void)
     tcase_add_test(tests, what_nobody_asked_for_goes_with_age);
     tcase_add_test(tests, what_others_keep_there_stays);
     tcase_add_test(tests, a_server_that_is_away_is_a_fault_in_bounded_time);
-    if (!s3_rig_start(&s3))
+    if (!server_rig_start(&s3, S3_RIG))
         return EXIT_FAILURE;
     const int code = run_unit(suite);
-    s3_rig_stop(&s3);
+    server_rig_stop(&s3);
     return code;
 }

@@ -8,9 +8,9 @@
 #include "../../common/alloc.h"
 #include "../../common/secret.h"
 #include "../harness.h"
-#include "../rigs/s3_rig.h"
+#include "../rigs/server_rig.h"
 
-static struct s3_rig s3;
+static struct server_rig s3;
 static struct relay_process *relay;
 static char *front_token, *back_token;
 static const char *front_folder, *back_folder;
@@ -210,9 +210,9 @@ int main(void)
     tcase_add_test(tests, the_command_that_is_given_works);
     tcase_add_test(tests, the_quota_counts_what_lies_there);
     tcase_add_test(tests, secrets_are_not_told);
-    if (!s3_rig_start(&s3))
+    if (!server_rig_start(&s3, S3_RIG))
         return EXIT_FAILURE;
     const int code = run_suite(suite);
-    s3_rig_stop(&s3);
+    server_rig_stop(&s3);
     return code;
 }

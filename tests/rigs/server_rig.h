@@ -1,7 +1,7 @@
-/* s3_rig.h: a real S3-compatible server on loopback (tests/rigs/s3_swift.py), for the tests of a process. It
- * ends with the process; its folder is removed by s3_rig_stop. */
-#ifndef TESTS_RIGS_S3_RIG_H
-#define TESTS_RIGS_S3_RIG_H
+/* server_rig.h: another program's server on loopback, for the tests of a process. It ends with the process;
+ * its folder is removed by server_rig_stop. */
+#ifndef TESTS_RIGS_SERVER_RIG_H
+#define TESTS_RIGS_SERVER_RIG_H
 
 #include <fcntl.h>
 #include <stdbool.h>
@@ -13,16 +13,20 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* A real S3-compatible server, and one that answers as Supabase Storage does; and their keys. */
+#define S3_RIG            "tests/rigs/s3_swift.py"
+#define STORAGE_RIG       "tests/rigs/storage.py"
+#define STORAGE_RIG_KEY   "sb_secret_test"
 #define S3_RIG_ACCESS_KEY "test:tester"
 #define S3_RIG_SECRET_KEY "testing"
 
-struct s3_rig {
+struct server_rig {
     pid_t pid;
     int port;
     char folder[32], url[64];
 };
 
-static inline void s3_rig_stop(struct s3_rig *rig)
+static inline void server_rig_stop(struct server_rig *rig)
 {
     char command[64];
     if (rig->pid <= 0)
@@ -35,9 +39,9 @@ static inline void s3_rig_stop(struct s3_rig *rig)
     rig->pid = 0;
 }
 
-static inline void s3_rig_exec(const char *folder, int out)
+static inline void server_rig_exec(const char *script, const char *folder, int out)
 {
-    char script[] = "tests/rigs/s3_swift.py", *copy = strdup(folder), *argv[] = {script, copy, NULL};
+    char *const argv[] = {strdup(script), strdup(folder), NULL};
     const int nowhere = open("/dev/null", O_RDWR);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     dup2(nowhere, STDIN_FILENO);
@@ -47,16 +51,16 @@ static inline void s3_rig_exec(const char *folder, int out)
 }
 
 /* False: it does not come up here, which was printed. */
-static inline bool s3_rig_start(struct s3_rig *rig)
+static inline bool server_rig_start(struct server_rig *rig, const char *script)
 {
     int out[2];
     memset(rig, 0, sizeof *rig);
-    strcpy(rig->folder, "/tmp/s3-rig-XXXXXX");
+    strcpy(rig->folder, "/tmp/rig-XXXXXX");
     if (!mkdtemp(rig->folder) || pipe2(out, O_CLOEXEC) != 0)
         return false;
     rig->pid = fork();
     if (rig->pid == 0)
-        s3_rig_exec(rig->folder, out[1]);
+        server_rig_exec(script, rig->folder, out[1]);
     close(out[1]);
     FILE *lines = fdopen(out[0], "r");
     const bool up = lines && fscanf(lines, "listening %d", &rig->port) == 1;
@@ -64,8 +68,8 @@ static inline bool s3_rig_start(struct s3_rig *rig)
         fclose(lines);
     snprintf(rig->url, sizeof rig->url, "http://127.0.0.1:%d", rig->port);
     if (!up) {
-        printf("tests/rigs/s3_swift.py does not start: ./install.sh --deps test installs what it needs\n");
-        s3_rig_stop(rig);
+        printf("%s does not start: ./install.sh --deps test installs what it needs\n", script);
+        server_rig_stop(rig);
     }
     return up;
 }
