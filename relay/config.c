@@ -37,6 +37,16 @@ const struct setting config_settings[] = {
      .help = "the folder of the database (default: $XDG_DATA_HOME/patchcord; as root /var/lib/patchcord)"},
     {.name = "PATCHCORD_DATABASE_URL", .kind = SETTING_SECRET, .offset = FIELD(database_url),
      .help = "the PostgreSQL that stores messages and tokens, in place of a file in the data folder"},
+    {.name = "SUPABASE_URL", .kind = SETTING_URL, .offset = FIELD(supabase_url),
+     .help = "the Supabase project that stores messages, tokens and attachments, in place of the data folder"},
+    {.name = "SUPABASE_KEY", .kind = SETTING_SECRET, .offset = FIELD(supabase_key),
+     .help = "a secret key of that project (sb_secret_..., or the older service_role key)"},
+    {.name = "PATCHCORD_CIRCUIT_BREAKER_SECONDS", .kind = SETTING_INTEGER, .offset = FIELD(circuit_breaker_seconds),
+     .fallback = "300", .min = 1, .max = 86400,
+     .help = "how long at most Supabase is left alone, once it is away, before it is tried again"},
+    {.name = "PATCHCORD_POLL_SECONDS", .kind = SETTING_INTEGER, .offset = FIELD(poll_seconds), .fallback = "0",
+     .min = 0, .max = 3600,
+     .help = "how often to ask Supabase for what other relays of the same project stored; 0: there are none"},
     {.name = "PATCHCORD_ACTIVE_WINDOW_SECONDS", .kind = SETTING_INTEGER, .offset = FIELD(active_window_seconds),
      .fallback = "3600", .min = 1, .max = 31536000, .help = "for how long after its last call an agent counts as online"},
     {.name = "PATCHCORD_PRESENCE_WRITE_INTERVAL_SECONDS", .kind = SETTING_INTEGER,
@@ -122,9 +132,6 @@ const struct setting config_settings[] = {
 
 #define UNUSED(variable) {.name = (variable), .kind = SETTING_IGNORED, .help = "not used by this version"}
 const struct setting config_unused_settings[] = {
-    UNUSED("PATCHCORD_CIRCUIT_BREAKER_SECONDS"),
-    UNUSED("PATCHCORD_POLL_SECONDS"),
-    UNUSED("SUPABASE_KEY"),
     {.name = NULL},
 };
 
@@ -152,11 +159,10 @@ static bool check_store(const struct config *config, struct buf *why)
                       "postgresql://user:password@host:5432/database?sslmode=verify-full");
         return false;
     }
-    if (url || !is_set("SUPABASE_URL"))
+    if (!config->supabase_url == !config->supabase_key)
         return true;
-    buf_puts(why,
-        "SUPABASE_URL is set, but this version has only PostgreSQL and the embedded store: unset it, or set "
-        "PATCHCORD_DATABASE_URL");
+    buf_printf(why, "SUPABASE_URL and SUPABASE_KEY belong together: %s is missing",
+        config->supabase_url ? "SUPABASE_KEY" : "SUPABASE_URL");
     return false;
 }
 

@@ -33,7 +33,9 @@ struct config {
     char *encryption_key; /* as store_cipher_new reads it; NULL: messages are stored as they are */
     char *cleanup_token, *metrics_token;
     char *data_dir;     /* never NULL after config_load */
-    char *database_url; /* PostgreSQL's; NULL: the store is in data_dir */
+    char *database_url; /* PostgreSQL's; NULL: Supabase's, or the store is in data_dir */
+    char *supabase_url, *supabase_key; /* both or none */
+    int64_t circuit_breaker_seconds, poll_seconds;
     char *tls_cert, *tls_key;
     char *ca_file;
     char *trusted_proxies;

@@ -2,13 +2,9 @@
 
 #include "../../common/clock.h"
 #include "../blob/blob_s3.h"
+#include "../blob/blob_supabase.h"
 
 enum { CONNECTIONS = 16 };
-
-static bool is_s3(const struct config *config)
-{
-    return config->s3_endpoint != NULL;
-}
 
 static struct blob_store *open_s3(
     const struct config *config, const struct blob_options *options, struct buf *why)
@@ -27,6 +23,63 @@ static struct blob_store *open_s3(
     return blob_open_s3(options, &s3, why);
 }
 
+static struct blob_store *open_supabase(
+    const struct config *config, const struct blob_options *options, struct buf *why)
+{
+    const struct storage_options storage = {
+        .url = config->supabase_url,
+        .key = config->supabase_key,
+        .bucket = config->attachments_bucket,
+        .max_bytes = config->attachment_max_bytes,
+        .ca_file = config->ca_file,
+        .connections = CONNECTIONS,
+    };
+    return blob_open_supabase(options, &storage, why);
+}
+
+static struct blob_store *open_files(
+    const struct config *config, const struct blob_options *options, struct buf *why)
+{
+    (void)config;
+    return blob_open_files(options, why);
+}
+
+static bool has_s3(const struct config *config)
+{
+    return config->s3_endpoint != NULL;
+}
+
+static bool has_supabase(const struct config *config)
+{
+    return config->supabase_url != NULL;
+}
+
+static bool always(const struct config *config)
+{
+    (void)config;
+    return true;
+}
+
+/* The first that fits. */
+static const struct kind {
+    const char *name;
+    bool (*fits)(const struct config *config);
+    struct blob_store *(*open)(
+        const struct config *config, const struct blob_options *options, struct buf *why);
+} kinds[] = {
+    {"s3", has_s3, open_s3},
+    {"supabase", has_supabase, open_supabase},
+    {"files", always, open_files},
+};
+
+static const struct kind *kind_of(const struct config *config)
+{
+    const struct kind *kind = kinds;
+    while (!kind->fits(config))
+        kind++;
+    return kind;
+}
+
 struct blob_store *attachments_open(const struct config *config, bool is_serving, struct buf *why)
 {
     const struct blob_options options = {
@@ -37,10 +90,10 @@ struct blob_store *attachments_open(const struct config *config, bool is_serving
         .download_url_ms = config->attachment_url_expiry_seconds * MS_PER_SECOND,
         .is_serving = is_serving,
     };
-    return is_s3(config) ? open_s3(config, &options, why) : blob_open_files(&options, why);
+    return kind_of(config)->open(config, &options, why);
 }
 
 const char *attachments_kind(const struct config *config)
 {
-    return is_s3(config) ? "s3" : "files";
+    return kind_of(config)->name;
 }

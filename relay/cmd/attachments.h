@@ -8,7 +8,7 @@
 
 /* is_serving: for the relay itself; else for a command beside it. NULL: why has one line. */
 MUST_CHECK struct blob_store *attachments_open(const struct config *config, bool is_serving, struct buf *why);
-/* What the log calls that kind: "files", "s3". */
+/* What the log calls that kind: "files", "s3", "supabase". */
 const char *attachments_kind(const struct config *config);
 
 #endif

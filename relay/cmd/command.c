@@ -193,17 +193,24 @@ static bool refuse_missing(struct config *config)
 
 struct store_options command_store_options(const struct config *config, enum store_role role)
 {
-    return (struct store_options){.data_dir = config->data_dir,
+    return (struct store_options){
+        .data_dir = config->data_dir,
         .database_url = config->database_url,
+        .supabase = {.url = config->supabase_url,
+            .key = config->supabase_key,
+            .ca_file = config->ca_file,
+            .breaker_ms = config->circuit_breaker_seconds * MS_PER_SECOND,
+            .poll_ms = config->poll_seconds * MS_PER_SECOND},
         .encryption_key = config->encryption_key,
-        .role = role};
+        .role = role,
+    };
 }
 
 bool command_store_open(
     const struct command_line *line, struct config *config, enum store_role role, struct store **store)
 {
     const struct store_options options = command_store_options(config, role);
-    const bool is_in_folder = options.database_url == NULL;
+    const bool is_in_folder = options.database_url == NULL && options.supabase.url == NULL;
     if (is_in_folder && !line->command->begins_store && !has_database(config->data_dir))
         return refuse_missing(config);
     struct buf why = {0};
@@ -224,7 +231,8 @@ bool command_store(const struct command_line *line, struct config *config, struc
 
 struct typed_code_key *command_code_key(const struct config *config, struct buf *why)
 {
-    return typed_code_key_open(config->data_dir, config->database_url, why);
+    return typed_code_key_open(
+        config->data_dir, config->database_url ? config->database_url : config->supabase_key, why);
 }
 
 void command_store_end(struct config *config, struct store *store)

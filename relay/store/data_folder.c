@@ -105,3 +105,8 @@ enum folder_lock data_folder_lock(const char *folder, int *fd, struct buf *why)
     *fd = -1;
     return is_served ? FOLDER_SERVED : FOLDER_LOCK_FAILED;
 }
+
+bool data_folder_take(const char *folder, int *fd, struct buf *why)
+{
+    return data_folder_prepare(folder, why) && data_folder_lock(folder, fd, why) == FOLDER_LOCKED;
+}

@@ -342,10 +342,19 @@ enum store_role {
     STORE_ROLE_MIGRATE, /* as ADMIN, for store_migrate: opens also what has no schema yet, or an older one */
 };
 
+/* Where a Supabase project is. */
+struct store_supabase {
+    const char *url, *key;
+    const char *ca_file; /* PEM: authorities beside the system's; NULL: none */
+    int64_t breaker_ms;  /* how long it is left alone at most once it is away */
+    int64_t poll_ms;     /* how often to look for what other relays stored; 0: there are none */
+};
+
 struct store_options {
-    const char *data_dir;       /* of the embedded store */
-    const char *database_url;   /* PostgreSQL's; NULL: not that one */
-    const char *encryption_key; /* seals messages (store_cipher_new); NULL: they are stored as they are */
+    const char *data_dir;           /* of the embedded store */
+    const char *database_url;       /* PostgreSQL's; NULL: not that one */
+    struct store_supabase supabase; /* its url NULL: not that one */
+    const char *encryption_key;     /* seals messages (store_cipher_new); NULL: they are stored as they are */
     enum store_role role;
     /* Called on a thread of the store's own (it may call the store) after somebody else than this struct
      * store changed what is stored (an administrator's command, another relay): forget what was cached, look
@@ -357,12 +366,13 @@ struct store_options {
     void (*arrived)(void *arg, const char *namespace_id, const char *agent); /* with changed_arg */
 };
 
-/* Opens the kind of store that the options name: PostgreSQL by database_url, else the embedded one. NULL: why
- * has one line that says what is wrong and what to do. */
+/* Opens the kind of store that the options name: PostgreSQL by database_url, else Supabase, else the embedded
+ * one. NULL: why has one line that says what is wrong and what to do. */
 struct store *store_open(const struct store_options *options, struct buf *why);
-/* "sqlite", "postgres": which one that is. */
+/* "sqlite", "postgres", "supabase": which one that is. */
 const char *store_kind(const struct store_options *options);
 struct store *store_open_postgres(const struct store_options *options, struct buf *why);
+struct store *store_open_supabase(const struct store_options *options, struct buf *why);
 struct store *store_open_sqlite(const struct store_options *options, struct buf *why);
 /* Ends its threads; every operation must have returned. */
 void store_close(struct store *s);

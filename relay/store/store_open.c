@@ -7,6 +7,11 @@ static bool has_database_url(const struct store_options *options)
     return options->database_url != NULL;
 }
 
+static bool has_supabase(const struct store_options *options)
+{
+    return options->supabase.url != NULL;
+}
+
 static bool always(const struct store_options *options)
 {
     (void)options;
@@ -20,6 +25,7 @@ static const struct kind {
     struct store *(*open)(const struct store_options *options, struct buf *why);
 } kinds[] = {
     {"postgres", has_database_url, store_open_postgres},
+    {"supabase", has_supabase, store_open_supabase},
     {"sqlite", always, store_open_sqlite},
 };
 

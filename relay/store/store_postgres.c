@@ -179,18 +179,10 @@ static const struct remote_ops postgres_ops = {
     .close = postgres_close,
 };
 
-/* Keys, and files where they are not stored elsewhere, are in a folder of this relay alone. */
-static bool take_folder(const struct store_options *options, int *lock_fd, struct buf *why)
-{
-    return options->role != STORE_ROLE_RELAY ||
-           (data_folder_prepare(options->data_dir, why) &&
-               data_folder_lock(options->data_dir, lock_fd, why) == FOLDER_LOCKED);
-}
-
 struct store *store_open_postgres(const struct store_options *options, struct buf *why)
 {
     int lock_fd = -1;
-    if (!take_folder(options, &lock_fd, why))
+    if (options->role == STORE_ROLE_RELAY && !data_folder_take(options->data_dir, &lock_fd, why))
         return NULL;
     struct postgres *postgres = xcalloc(1, sizeof *postgres);
     postgres->lock_fd = lock_fd;

@@ -4,8 +4,8 @@ PostgREST behind it, on loopback.
 
     tests/rigs/supabase.py COMMAND...
 
-PATCHCORD_TEST_DATABASE names the cluster ("postgresql://USER@/?host=FOLDER"), whose template patchcord_template gets the
-roles of Supabase. Runs COMMAND with PATCHCORD_TEST_STORE=supabase and
+To be run by tests/postgres.sh, whose cluster it uses, and whose patchcord_template it makes what a project of Supabase is
+after its owner ran migrations/postgres/ in the SQL editor. Runs COMMAND with PATCHCORD_TEST_STORE=supabase and
 
     PATCHCORD_TEST_SUPABASE      https://127.0.0.1:PORT; SUPABASE_URL is that with "/DATABASE" behind it
     PATCHCORD_TEST_SUPABASE_KEY  a legacy key; sb_secret_test works, too, sb_publishable_test and "anon" do not
@@ -86,11 +86,7 @@ http {{
 
 ROLES = """
 do $$ begin
-    perform pg_advisory_xact_lock(5177001);
     if not exists (select from pg_roles where rolname = 'authenticator') then
-        create role anon nologin;
-        create role authenticated nologin;
-        create role service_role nologin bypassrls;
         create role authenticator noinherit login;
         grant anon, authenticated, service_role to authenticator;
     end if;
@@ -333,7 +329,6 @@ def start_nginx(behind, key):
 
 
 def prepare_template():
-    """As a project is after its owner ran the files in the SQL editor."""
     psql("patchcord_template", "-c", ROLES)
     for path in sorted(glob.glob(os.path.join(root, "migrations/postgres/*.sql"))):
         psql("patchcord_template", "-f", path)

@@ -1,5 +1,6 @@
 /* postgres_rig.h: the database of a test program, in the cluster that tests/postgres.sh runs: copied from one
- * that has the schema, and emptied for each test. */
+ * that has the schema, and emptied for each test. With tests/rigs/supabase.py it is reached as a project of
+ * Supabase. */
 #ifndef TESTS_POSTGRES_RIG_H
 #define TESTS_POSTGRES_RIG_H
 
@@ -12,11 +13,16 @@
 
 #include "../../common/alloc.h"
 
+static inline bool rig_is(const char *kind)
+{
+    const char *store = getenv("PATCHCORD_TEST_STORE");
+    return store && strcmp(store, kind) == 0;
+}
+
 /* NULL: tests run on the embedded store. */
 static inline const char *rig_server(void)
 {
-    const char *store = getenv("PATCHCORD_TEST_STORE");
-    return store && strcmp(store, "postgres") == 0 ? getenv("PATCHCORD_TEST_DATABASE") : NULL;
+    return rig_is("postgres") || rig_is("supabase") ? getenv("PATCHCORD_TEST_DATABASE") : NULL;
 }
 
 /* The server's URL with the name of this program's database in it; NULL: on the embedded store. */
@@ -29,6 +35,12 @@ static inline const char *rig_url(void)
     ck_assert_msg(options != NULL, "PATCHCORD_TEST_DATABASE is to be like postgresql://user@/?host=...");
     return url =
                xasprintf("%.*s%s%s", (int)(options - server), server, program_invocation_short_name, options);
+}
+
+/* The same as a project's URL. */
+static inline char *rig_project(void)
+{
+    return xasprintf("%s/%s", getenv("PATCHCORD_TEST_SUPABASE"), program_invocation_short_name);
 }
 
 /* Runs one statement. False: the server refused it. */

@@ -51,11 +51,18 @@ static inline void fixture_remove(char *path)
 static inline struct store *fixture_open(const char *folder)
 {
     struct buf why = {0};
-    const struct store_options options = {
-        .data_dir = folder, .database_url = rig_url(), .role = STORE_ROLE_RELAY};
+    char *project = rig_is("supabase") ? rig_project() : NULL;
+    const struct store_options options = {.data_dir = folder,
+        .database_url = project ? NULL : rig_url(),
+        .supabase = {.url = project,
+            .key = getenv("PATCHCORD_TEST_SUPABASE_KEY"),
+            .ca_file = getenv("PATCHCORD_TEST_SUPABASE_CA"),
+            .breaker_ms = 2000},
+        .role = STORE_ROLE_RELAY};
     struct store *s = store_open(&options, &why);
     ck_assert_msg(s != NULL, "%s", buf_text(&why));
     buf_free(&why);
+    free(project);
     return s;
 }
 
