@@ -178,22 +178,40 @@ static const char *env_value(char *const env[], const char *name)
     return NULL;
 }
 
+/* "NAME=value", unless the test says it. */
+static void env_default(char **env, const char *name, const char *value)
+{
+    if (env_value(env, name))
+        return;
+    char *setting = xasprintf("%s=%s", name, value);
+    env_set(env, setting);
+    free(setting);
+}
+
 /* A relay with a data folder has the database that belongs to it, unless the test says which. */
 static void env_set_store(char **env)
 {
     const char *data_dir = env_value(env, "PATCHCORD_DATA_DIR");
-    if (!harness_store_is_postgres() || !data_dir || env_value(env, "PATCHCORD_DATABASE_URL") ||
-        env_value(env, "SUPABASE_URL"))
+    const bool is_supabase = strcmp(harness_store(), "supabase") == 0;
+    if (is_supabase) /* bridges follow URLs there, too */
+        env_default(env, "PATCHCORD_CA_FILE", getenv("PATCHCORD_TEST_SUPABASE_CA"));
+    if (!data_dir || env_value(env, "PATCHCORD_DATABASE_URL") || env_value(env, "SUPABASE_URL"))
         return;
-    char *url = harness_database_url(data_dir), *setting = xasprintf("PATCHCORD_DATABASE_URL=%s", url);
-    env_set(env, setting);
-    free(setting);
+    char *url = NULL;
+    if (is_supabase) {
+        url = harness_project_url(data_dir);
+        env_default(env, "SUPABASE_URL", url);
+        env_default(env, "SUPABASE_KEY", getenv("PATCHCORD_TEST_SUPABASE_KEY"));
+    } else if (strcmp(harness_store(), "postgres") == 0) {
+        url = harness_database_url(data_dir);
+        env_default(env, "PATCHCORD_DATABASE_URL", url);
+    }
     free(url);
 }
 
 static char **env_make(const struct process_options *options)
 {
-    size_t room = list_len(environ) + 3;
+    size_t room = list_len(environ) + 5; /* HOME, the store's, and the end */
     for (size_t i = 0; i < PROCESS_ENV_LISTS; i++)
         room += list_len((char *const *)options->env[i]);
     char **env = xcalloc(room, sizeof *env);

@@ -13,13 +13,13 @@
 
 static const char *server(void)
 {
-    const char *store = getenv("PATCHCORD_TEST_STORE");
-    return store && strcmp(store, "postgres") == 0 ? getenv("PATCHCORD_TEST_DATABASE") : NULL;
+    return getenv("PATCHCORD_TEST_DATABASE");
 }
 
-bool harness_store_is_postgres(void)
+const char *harness_store(void)
 {
-    return server() != NULL;
+    const char *store = getenv("PATCHCORD_TEST_STORE");
+    return store && *store ? store : "sqlite";
 }
 
 void harness_sql(const char *url, const char *sql, const char *fine)
@@ -70,16 +70,31 @@ static void remember(const char *url)
         move_time(url);
 }
 
+static char *database_name(const char *data_dir)
+{
+    char hash[SHA256_HEX_SIZE];
+    secret_sha256_hex(data_dir, strlen(data_dir), hash);
+    return xasprintf("wire_%.16s", hash);
+}
+
 char *harness_database_url(const char *data_dir)
 {
-    char hash[SHA256_HEX_SIZE], name[24];
+    char *name = database_name(data_dir);
     const char *options = strchr(server(), '?');
-    secret_sha256_hex(data_dir, strlen(data_dir), hash);
-    (void)snprintf(name, sizeof name, "wire_%.16s", hash);
     char *create = xasprintf("create database %s template patchcord_template", name);
     harness_sql(server(), create, ALREADY_THERE);
     free(create);
     char *url = xasprintf("%.*s%s%s", (int)(options - server()), server(), name, options);
     remember(url);
+    free(name);
+    return url;
+}
+
+char *harness_project_url(const char *data_dir)
+{
+    char *name = database_name(data_dir);
+    free(harness_database_url(data_dir)); /* it is there now */
+    char *url = xasprintf("%s/%s", getenv("PATCHCORD_TEST_SUPABASE"), name);
+    free(name);
     return url;
 }

@@ -1,15 +1,18 @@
-/* harness_store.h: on which store the relays under test run: the embedded one, or what tests/postgres.sh
- * runs. */
+/* harness_store.h: on which store the relays under test run: the embedded one, or what tests/postgres.sh or
+ * tests/supabase.sh runs. */
 #ifndef TESTS_HARNESS_STORE_H
 #define TESTS_HARNESS_STORE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-bool harness_store_is_postgres(void);
+/* "sqlite", "postgres", "supabase" */
+const char *harness_store(void);
 /* The URL of the database that belongs to a relay's data folder, which is made where it is missing; to be
- * freed. Only where the store is PostgreSQL. */
+ * freed. Only where there is a PostgreSQL. */
 char *harness_database_url(const char *data_dir);
+/* The same as SUPABASE_URL. Only where that is the store. */
+char *harness_project_url(const char *data_dir);
 /* Lets time pass for the databases of this process's relays, where there are such. */
 void harness_store_pass_time(int64_t ms);
 /* Runs SQL that has to work, or to fail with the SQLSTATE fine (NULL: none). */

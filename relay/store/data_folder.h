@@ -21,8 +21,8 @@ enum folder_lock { FOLDER_LOCKED, FOLDER_SERVED, FOLDER_LOCK_FAILED };
 /* Takes the lock and puts its descriptor into *fd: the lock ends when that is closed, or the process dies.
  * SERVED where another relay has it, FAILED where it cannot be had at all; why has one line for both. */
 MUST_CHECK enum folder_lock data_folder_lock(const char *folder, int *fd, struct buf *why);
-/* Prepares and locks it for a relay whose store is elsewhere: its keys, and its files perhaps, are there. False: why
- * has one line. */
+/* Prepares and locks it for a relay whose store is elsewhere: its keys, and its files perhaps, are there.
+ * False: why has one line. */
 MUST_CHECK bool data_folder_take(const char *folder, int *fd, struct buf *why);
 
 #endif

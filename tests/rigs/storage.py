@@ -4,8 +4,9 @@ body that says more, URLs are relative to /storage/v1, folders in listings have 
 
     tests/rigs/storage.py FOLDER
 
-Prints "listening PORT" once it answers, and ends with SIGTERM or its parent. The project's key is sb_secret_test. Files
-are in memory; FOLDER is not used.
+Prints "listening PORT" once it answers, and ends with SIGTERM or its parent. The projects' key is STORAGE_KEY's value, or
+sb_secret_test; a project is what stands in the path before /storage/v1, perhaps nothing. Files are in memory; FOLDER is
+not used.
 """
 import base64
 import hashlib
@@ -18,11 +19,11 @@ import threading
 import time
 import urllib.parse
 
-KEY = "sb_secret_test"
+KEY = os.environ.get("STORAGE_KEY", "sb_secret_test")
 SECRET = os.urandom(32)
 UPLOAD_S = 7200
 
-buckets = {}  # id: {"limit": bytes, "files": {path: (type, bytes)}}
+projects = {}  # name: {bucket: {"limit": bytes, "files": {path: (type, bytes)}}}
 lock = threading.Lock()
 
 
@@ -73,19 +74,22 @@ class Storage(http.server.BaseHTTPRequestHandler):
 
     # ---- what is stored ----
 
-    @staticmethod
-    def split(place):
-        bucket, _, path = place.partition("/")
-        if bucket not in buckets:
-            raise no_bucket(bucket)
+    def bucket(self, name):
+        if name not in self.buckets:
+            raise no_bucket(name)
+        return self.buckets[name]
+
+    def split(self, place):
+        name, _, path = place.partition("/")
+        bucket = self.bucket(name)
         if not path or not path.isascii():
             raise Refusal("400", "InvalidKey", f"Invalid key: {path}", "InvalidKey")
-        return buckets[bucket], path
+        return bucket, path
 
     def post_bucket(self, _, body):
-        if body["id"] in buckets:
+        if body["id"] in self.buckets:
             raise Refusal("409", "Duplicate", "The resource already exists")
-        buckets[body["id"]] = {"limit": body["file_size_limit"], "files": {}}
+        self.buckets[body["id"]] = {"limit": body["file_size_limit"], "files": {}}
         return {"name": body["name"]}
 
     def sign_upload(self, place, _):
@@ -111,10 +115,9 @@ class Storage(http.server.BaseHTTPRequestHandler):
         return {"Key": place}
 
     def list_folder(self, name, body):
-        if name not in buckets:
-            raise no_bucket(name)
+        files = self.bucket(name)["files"]
         prefix, entries = body["prefix"] + "/" if body["prefix"] else "", {}
-        for path, (kind, content) in buckets[name]["files"].items():
+        for path, (kind, content) in files.items():
             if path.startswith(prefix):
                 first, _, rest = path[len(prefix):].partition("/")
                 metadata = None if rest else {"size": len(content), "mimetype": kind, "eTag": '"x"'}
@@ -124,9 +127,7 @@ class Storage(http.server.BaseHTTPRequestHandler):
         return [entries[one] for one in names]
 
     def remove(self, name, body):
-        if name not in buckets:
-            raise no_bucket(name)
-        files = buckets[name]["files"]
+        files = self.bucket(name)["files"]
         gone = [path for path in body["prefixes"] if files.pop(path, None)]
         return [{"name": path, "bucket_id": name} for path in gone]
 
@@ -184,7 +185,9 @@ class Storage(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         try:
             with lock:
-                self.run(urllib.parse.unquote(split.path)[len("/storage/v1/"):], body)
+                project, _, path = urllib.parse.unquote(split.path).partition("/storage/v1/")
+                self.buckets = projects.setdefault(project, {})
+                self.run(path, body)
         except Refusal as refusal:
             self.say_json(400, refusal.body)
 

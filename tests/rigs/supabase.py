@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""A Supabase project as relays see it, for each database of a PostgreSQL cluster: nginx with TLS and keys, and the real
-PostgREST behind it, on loopback.
+"""A Supabase project as relays see it, for each database of a PostgreSQL cluster: nginx with TLS and keys, and behind it
+the real PostgREST, and what answers as Storage does (storage.py), on loopback.
 
     tests/rigs/supabase.py COMMAND...
 
@@ -70,6 +70,12 @@ http {{
         listen 127.0.0.1:{port} ssl http2;
         ssl_certificate {folder}/cert.pem;
         ssl_certificate_key {folder}/key.pem;
+        location ~ ^/[^/]+/storage/v1/ {{
+            proxy_pass http://127.0.0.1:{storage};
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+            proxy_request_buffering off;
+        }}
         location / {{
             if ($http_apikey = "") {{ return 401 '{{"message":"No API key found in request"}}'; }}
             proxy_pass http://behind;
@@ -307,15 +313,21 @@ class Server(http.server.ThreadingHTTPServer):
 
 def make_certificate():
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                    "-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
+                    "-days", "3650", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
                     "-keyout", f"{folder}/key.pem", "-out", f"{folder}/cert.pem"], check=True, stderr=subprocess.DEVNULL)
 
 
-def start_nginx(behind, key):
+def start_storage(key):
+    storage = spawn([os.path.join(root, "tests/rigs/storage.py"), folder], stdout=subprocess.PIPE, text=True,
+                    env=dict(os.environ, STORAGE_KEY=key))
+    return storage, storage.stdout.readline().split()[1]
+
+
+def start_nginx(behind, storage, key):
     port = free_port()
     path = os.path.join(folder, "nginx.conf")
     with open(path, "w") as file:
-        file.write(NGINX.format(folder=folder, behind=behind, port=port, key=key))
+        file.write(NGINX.format(folder=folder, behind=behind, storage=storage, port=port, key=key))
     binary = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")
     nginx = spawn([binary, "-c", path, "-e", os.path.join(folder, "nginx.log")], stderr=subprocess.DEVNULL)
     until = time.monotonic() + START_S
@@ -344,7 +356,8 @@ def main():
     server = Server(("127.0.0.1", 0), Behind)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     key = token("service_role")
-    nginx, port = start_nginx(server.server_address[1], key)
+    storage, storage_port = start_storage(key)
+    nginx, port = start_nginx(server.server_address[1], storage_port, key)
     environment = dict(os.environ, PATCHCORD_TEST_STORE="supabase", PATCHCORD_TEST_SUPABASE=f"https://127.0.0.1:{port}",
                        PATCHCORD_TEST_SUPABASE_KEY=key, PATCHCORD_TEST_SUPABASE_CA=f"{folder}/cert.pem",
                        PATCHCORD_TEST_SUPABASE_DIR=folder, PATCHCORD_TEST_SUPABASE_ANON_KEY=token("anon"),
@@ -354,8 +367,9 @@ def main():
     finally:
         for name in list(Behind.projects.running):
             Behind.projects.stop(name)
-        nginx.terminate()
-        nginx.wait()
+        for process in (nginx, storage):
+            process.terminate()
+            process.wait()
         shutil.rmtree(folder, ignore_errors=True)
 
 
