@@ -155,7 +155,7 @@ RUN = PATCHCORD_BUILD=$(BUILD) SAN=$(SAN) tests/run -j $(JOBS)
 # The slow starters come first, so that the quick ones fill the gaps beside them.
 test: all $(BUILD)/.test-deps $(BUILD)/tests/demo/demo $(UNIT_TESTS) $(WIRE_TESTS) $(TORTURE) $(if $(SAN),,$(BENCHES) fuzz-build) ## all tests but the slow ones; ends with `N passed, N failed`
 	@$(if $(SAN),,tests/clients/setup.sh $(BUILD)/clients)
-	@$(RUN) $(if $(SAN),,$(CLIENTS)) $(TORTURE) $(WIRE_TESTS) tests/check_postgres.sh $(if $(SAN),,tests/check_fuzz.sh $(SCRIPTS)) $(BUILD)/tests/demo/demo $(UNIT_TESTS)
+	@$(RUN) $(if $(SAN),,$(CLIENTS)) $(TORTURE) $(WIRE_TESTS) tests/check_postgres.sh tests/check_supabase.sh $(if $(SAN),,tests/check_fuzz.sh $(SCRIPTS)) $(BUILD)/tests/demo/demo $(UNIT_TESTS)
 test-slow: all $(BUILD)/.test-deps $(WIRE_TESTS) $(BUILD)/tests/demo/demo ## a wait of 3 minutes through nginx, a minute of chaos, 100 restarts, valgrind, the container's stages
 	@tests/clients/setup.sh $(BUILD)/clients
 	@NGINX_WAIT_SECONDS=180 CHAOS_SECONDS=60 SUBSCRIBE_RESTARTS=100 $(RUN) tests/clients/client_nginx.mjs \
@@ -163,7 +163,7 @@ test-slow: all $(BUILD)/.test-deps $(WIRE_TESTS) $(BUILD)/tests/demo/demo ## a w
 		tests/valgrind.sh tests/container.sh
 unit: all $(UNIT_TESTS) ## the unit tests alone
 	@$(RUN) $(UNIT_TESTS)
-wire: all $(BUILD)/.test-deps $(WIRE_TESTS) ## the tests that drive the two programs over sockets and pipes (STORE=postgres: on that)
+wire: all $(BUILD)/.test-deps $(WIRE_TESTS) ## the tests that drive the two programs over sockets and pipes (STORE=postgres, STORE=supabase: on that)
 	@$(if $(STORE),PATCHCORD_BUILD=$(BUILD) tests/$(STORE).sh env )$(RUN) $(WIRE_TESTS)
 clients: all $(BUILD)/.test-deps ## other people's programs: conformance suite, Inspector, Claude Code, Codex, SDK, Chromium, nginx
 	@tests/clients/setup.sh $(BUILD)/clients

@@ -89,6 +89,8 @@ test  command:ip           iproute2             iproute             iproute2    
 test  command:npm          npm                  nodejs-npm          npm               npm
 test  command:chromium     chromium             chromium            chromium          chromium
 test  command:nginx        nginx-light          nginx               nginx             nginx
+test  command:openssl      openssl              openssl             openssl           openssl
+test  command:/usr/bin/python3 python3          python3             python3           python
 test  command:valgrind     valgrind             valgrind            valgrind          valgrind
 test  command:strace       strace               strace              strace            strace
 test  server:postgres      postgresql           postgresql-server   postgresql        postgresql

@@ -222,7 +222,8 @@ static bool check_s3(struct config *config, struct buf *why)
     if (!config->s3_endpoint && !config->s3_bucket && !config->s3_access_key && !config->s3_secret_key)
         return true;
     if (!config->s3_access_key || !config->s3_secret_key) {
-        buf_printf(why, "attachments go to S3, but %s is missing",
+        buf_printf(why,
+            "PATCHCORD_S3_ENDPOINT or PATCHCORD_S3_BUCKET asks for attachments in S3, but %s is missing",
             config->s3_access_key ? "PATCHCORD_S3_SECRET_KEY" : "PATCHCORD_S3_ACCESS_KEY");
         return false;
     }

@@ -136,6 +136,37 @@ START_TEST(both_tls_files_or_none)
 }
 END_TEST
 
+START_TEST(attachments_in_s3)
+{
+    static const struct {
+        const char *endpoint, *style;
+        int path_style;
+    } rows[] = {
+        {"https://s3.eu-west-1.amazonaws.com", "auto", PATH_STYLE_NO},
+        {"https://s3.cn-north-1.amazonaws.com.cn", "auto", PATH_STYLE_NO},
+        {"https://s3.amazonaws.com.example.net", "yes", PATH_STYLE_YES},
+        {"http://minio:9000", "auto", PATH_STYLE_YES},
+        {"https://minio.example.com/s3", "no", PATH_STYLE_NO},
+    };
+    assert_refused("PATCHCORD_S3_BUCKET", "b", "PATCHCORD_S3_ACCESS_KEY is missing");
+    ck_assert_int_eq(setenv("PATCHCORD_S3_ACCESS_KEY", "key", 1), 0);
+    assert_refused("PATCHCORD_S3_ENDPOINT", "https://s3.example.com", "PATCHCORD_S3_SECRET_KEY is missing");
+    ck_assert_int_eq(setenv("PATCHCORD_S3_SECRET_KEY", "secret", 1), 0);
+    ck_assert_int_eq(setenv("PATCHCORD_S3_REGION", "eu-west-1", 1), 0);
+    struct config c = load();
+    ck_assert_str_eq(c.s3_endpoint, "https://s3.eu-west-1.amazonaws.com");
+    ck_assert_str_eq(c.s3_bucket, "attachments");
+    config_free(&c);
+    for (size_t i = 0; i < LENGTH_OF(rows); i++) {
+        ck_assert_int_eq(setenv("PATCHCORD_S3_ENDPOINT", rows[i].endpoint, 1), 0);
+        ck_assert_int_eq(setenv("PATCHCORD_S3_PATH_STYLE", rows[i].style, 1), 0);
+        c = load();
+        ck_assert_int_eq(c.s3_path_style, rows[i].path_style);
+        config_free(&c);
+    }
+}
+END_TEST
+
 START_TEST(types_of_attachments)
 {
     assert_refused("PATCHCORD_ATTACHMENT_ALLOWED_MIME_TYPES", "text/*,png", "not 'png'");
@@ -146,9 +177,10 @@ START_TEST(types_of_attachments)
 }
 END_TEST
 
-START_TEST(other_stores_stop_the_start)
+START_TEST(other_stores_are_named_whole)
 {
-    assert_refused("SUPABASE_URL", "https://x.supabase.co", "only PostgreSQL and the embedded store");
+    assert_refused("SUPABASE_URL", "https://x.supabase.co", "SUPABASE_KEY is missing");
+    assert_refused("SUPABASE_KEY", "sb_secret_x", "SUPABASE_URL is missing");
     assert_refused("PATCHCORD_DATABASE_URL", "mysql://secret@db/x", "must be like postgresql://");
     ck_assert_int_eq(setenv("SUPABASE_URL", "", 1), 0);
     ck_assert_int_eq(setenv("PATCHCORD_DATABASE_URL", "postgres://secret@db/x", 1), 0);
@@ -231,8 +263,9 @@ int main(void)
     tcase_add_test(tests, namespace_of_known_clients);
     tcase_add_test(tests, data_folder);
     tcase_add_test(tests, both_tls_files_or_none);
+    tcase_add_test(tests, attachments_in_s3);
     tcase_add_test(tests, types_of_attachments);
-    tcase_add_test(tests, other_stores_stop_the_start);
+    tcase_add_test(tests, other_stores_are_named_whole);
     tcase_add_test(tests, edges_of_numbers);
     tcase_add_test(tests, hosts);
     tcase_add_test(tests, paths_that_collide);

@@ -114,11 +114,12 @@ START_TEST(log_formats)
     ck_assert(relay_log_has(relay, "\"event\":\"listening\""));
     ck_assert(relay_log_has(relay, "\"event\":\"request\""));
     relay = relay_start(NULL,
-        (const char *const[]){"PATCHCORD_NONSENSE=1", "PATCHCORD_S3_BUCKET=b", "PATCHCORD_TOKEN=t", NULL});
+        (const char *const[]){"PATCHCORD_NONSENSE=1", "PATCHCORD_KNOWN_OAUTH_CLIENTS=mine:client.example",
+            "PATCHCORD_TOKEN=t", NULL});
     char *url = xasprintf("event=listening url=%s ", relay->url);
     ck_assert(relay_log_has(relay, url));
     ck_assert(relay_log_has(relay, "event=unknown_setting name=PATCHCORD_NONSENSE"));
-    ck_assert(relay_log_has(relay, "event=unused_setting name=PATCHCORD_S3_BUCKET"));
+    ck_assert(relay_log_has(relay, "event=unused_setting name=PATCHCORD_KNOWN_OAUTH_CLIENTS"));
     ck_assert(!relay_log_has(relay, "name=PATCHCORD_TOKEN"));
     ck_assert(!relay_log_has(relay, "event=request"));
     free(url);
