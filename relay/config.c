@@ -130,15 +130,11 @@ const struct setting config_settings[] = {
     {.name = NULL},
 };
 
-#define UNUSED(variable) {.name = (variable), .kind = SETTING_IGNORED, .help = "not used by this version"}
-const struct setting config_unused_settings[] = {
-    {.name = NULL},
-};
-
-/* Known without a word: the bridge's, which may stand in the same environment, and what check_store looks at. */
+#define OF_BRIDGE(variable) {.name = (variable), .kind = SETTING_IGNORED, .help = "the bridge's"}
+/* Known without a word: the bridge's, which may stand in the same environment. */
 static const struct setting silent_settings[] = {
-    UNUSED("PATCHCORD_URL"), UNUSED("PATCHCORD_TOKEN"), UNUSED("PATCHCORD_OUTBOX_MAX_ENTRIES"),
-    UNUSED("PATCHCORD_OUTBOX_MAX_BYTES"), {.name = NULL},
+    OF_BRIDGE("PATCHCORD_URL"), OF_BRIDGE("PATCHCORD_TOKEN"), OF_BRIDGE("PATCHCORD_OUTBOX_MAX_ENTRIES"),
+    OF_BRIDGE("PATCHCORD_OUTBOX_MAX_BYTES"), {.name = NULL},
 };
 /* clang-format on */
 
@@ -280,12 +276,8 @@ static void warn_unknown(const char *name)
 
 void config_warn(void)
 {
-    static const struct setting *const known[] = {
-        config_settings, config_unused_settings, silent_settings, NULL};
+    static const struct setting *const known[] = {config_settings, silent_settings, NULL};
     env_unknown("PATCHCORD_", known, warn_unknown);
-    for (const struct setting *row = config_unused_settings; row->name; row++)
-        if (is_set(row->name))
-            log_warn("unused_setting", LOG_STR("name", row->name), LOG_STR("why", row->help));
 }
 
 bool config_load(struct config *out, struct buf *why)

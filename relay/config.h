@@ -52,15 +52,11 @@ struct config {
 
 /* The rows, NULL-ended: also read by the docs check. */
 extern const struct setting config_settings[];
-/* Settings of parts that this version does not have: known, and logged as unused where they are set.
- * NULL-ended. */
-extern const struct setting config_unused_settings[];
 
 /* Fills *out from the environment. False: why has one line that names the setting, its rule and what was
  * given. */
 MUST_CHECK bool config_load(struct config *out, struct buf *why);
-/* Logs each PATCHCORD_* of the environment that is unknown, and each setting that this version does not use.
- */
+/* Logs each PATCHCORD_* of the environment that is unknown. */
 void config_warn(void);
 void config_free(struct config *config);
 /* Tells the port that was bound, so that a default public URL has it. */

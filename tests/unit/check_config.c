@@ -17,7 +17,6 @@ static void clear(const struct setting *table)
 static void setup(void)
 {
     clear(config_settings);
-    clear(config_unused_settings);
     ck_assert_int_eq(unsetenv("SUPABASE_URL"), 0);
     ck_assert_int_eq(unsetenv("PATCHCORD_DATABASE_URL"), 0);
     ck_assert_int_eq(unsetenv("XDG_DATA_HOME"), 0);
