@@ -15,4 +15,5 @@ for suite in "$build"/tests/unit/check_store_* "$build"/tests/unit/check_message
     [ -x "$suite" ] || continue
     STORE_MODEL_OPERATIONS=${STORE_MODEL_OPERATIONS:-3000} "$suite" || failed=1
 done
+PATCHCORD_TEST_ALONE=1 "$build/tests/wire/wire_postgres" || failed=1
 exit $failed

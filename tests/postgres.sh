@@ -59,5 +59,15 @@ SQL
 PATCHCORD_DATA_DIR=$work/none PATCHCORD_LOG_LEVEL=warn PATCHCORD_DATABASE_URL="postgresql://postgres@/patchcord_template?host=$work" \
     "$build/patchcord-relay" migrate >/dev/null
 
-export PATCHCORD_TEST_STORE=postgres PATCHCORD_TEST_DATABASE="$url" PATCHCORD_TEST_CLUSTER="$work/data"
+# For tests that have the server to themselves.
+cat >"$work/restart" <<SH
+#!/bin/sh
+if [ "\$(id -u)" = 0 ]; then
+    exec setpriv --reuid=postgres --regid=postgres --init-groups "\$0"
+fi
+exec "$server/pg_ctl" -D "$work/data" -l "$work/log" -m immediate -w restart >/dev/null 2>&1
+SH
+chmod 755 "$work/restart"
+
+export PATCHCORD_TEST_STORE=postgres PATCHCORD_TEST_DATABASE="$url" PATCHCORD_TEST_RESTART="$work/restart"
 "$@"

@@ -269,7 +269,8 @@ static void connect_again(struct postgres_news *news)
 {
     struct buf why = {0};
     news->link = postgres_connect(news->url, &why);
-    if (news->link && postgres_run(news->link, "listen " CHANNEL, POSTGRES_ANSWER_MS, &why)) {
+    if (news->link &&
+        postgres_run(news->link, "set synchronous_commit = off; listen " CHANNEL, POSTGRES_ANSWER_MS, &why)) {
         if (news->was_connected)
             log_info("news_are_heard");
         news->was_connected = true;

@@ -1,0 +1,241 @@
+/* Relays that share a PostgreSQL: a message that comes in at one wakes who waits at the other; one that is
+ * killed loses nothing; the database may restart. Runs with tests/postgres.sh alone. */
+#include <check.h>
+#include <libpq-fe.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../../common/alloc.h"
+#include "../../common/json.h"
+#include "../../common/uuid.h"
+#include "../harness.h"
+#include "../harness_process.h"
+#include "../harness_store.h"
+
+enum { WAKES = 41, ROUNDS = 8, WAKE_MAX_US = 5 * 1000, WAIT_MS = 20 * 1000 };
+enum { SENDERS = 16, SENDS = 10000, QUEUES = 20 };
+
+static struct relay_process *one, *other;
+static char *database, *frontend, *backend;
+
+/* Both in folders of their own, on the database of the first. */
+static void start_both(void)
+{
+    one = relay_start(NULL, NULL);
+    char *url = harness_database_url(one->data_dir);
+    database = xasprintf("PATCHCORD_DATABASE_URL=%s", url);
+    free(url);
+    other = relay_start(NULL, (const char *const[]){database, NULL});
+    frontend = relay_token(one, "frontend@shop");
+    backend = relay_token(one, "backend@shop");
+}
+
+static void forget(void)
+{
+    free(database);
+    free(frontend);
+    free(backend);
+}
+
+static int compare(const void *left, const void *right)
+{
+    const int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
+    return (a > b) - (a < b);
+}
+
+/* From a send through one relay to the answer of a wait at the other: how much longer than at the relay
+ * itself. */
+static int64_t median_wake(const struct relay_process *at)
+{
+    int64_t took[WAKES];
+    for (int i = 0; i < WAKES; i++) {
+        char *text = xasprintf("message %d of %d", i, at->port);
+        struct open_call *wait = call_begin(at, backend, "tools/call",
+            "{\"name\":\"wait_for_message\",\"arguments\":{\"timeout_seconds\":60}}", NULL);
+        ck_assert(relay_await_parked(at, 1));
+        char *id = tool_send(one, frontend, "backend", text);
+        const int64_t sent = now_us();
+        ck_assert_msg(call_hears(wait, text, WAIT_MS), "%s", call_heard(wait));
+        took[i] = now_us() - sent;
+        call_end(wait);
+        char *ack = xasprintf("{\"ids\":[\"%s\"]}", id);
+        struct http_reply reply;
+        relay_call(at, "POST", "/api/ack", backend, NULL, ack, &reply);
+        ck_assert_int_eq(reply.status, 200);
+        http_reply_free(&reply);
+        free(ack);
+        free(id);
+        free(text);
+        ck_assert(relay_await_parked(at, 0));
+    }
+    qsort(took, WAKES, sizeof *took, compare);
+    return took[WAKES / 2];
+}
+
+/* A busy machine is given several rounds. */
+START_TEST(a_send_at_one_wakes_a_wait_at_the_other)
+{
+    start_both();
+    int64_t here = 0, there = INT64_MAX;
+    for (int round = 0; round < ROUNDS && there - here > WAKE_MAX_US; round++) {
+        here = median_wake(one);
+        there = median_wake(other);
+        fprintf(stderr, "send to wake, median: %lld us at the same relay, %lld us at the other\n",
+            (long long)here, (long long)there);
+    }
+    ck_assert_int_le(there - here, harness_patience(WAKE_MAX_US));
+    forget();
+}
+END_TEST
+
+START_TEST(a_token_that_ends_at_one_ends_at_the_other)
+{
+    start_both();
+    tool_says(other, frontend, "inbox", "{}", "frontend@shop");
+    struct program_result result = {0};
+    ck_assert_int_eq(relay_command(one, "token revoke --agent frontend@shop", NULL, &result), 0);
+    program_result_free(&result);
+    struct http_reply reply = {0};
+    for (const int64_t until = now_us() + 1000 * 1000 * (int64_t)harness_patience(1); reply.status != 401;) {
+        ck_assert_msg(now_us() < until, "it still answers %d", reply.status);
+        http_reply_free(&reply);
+        relay_call(other, "GET", "/api/inbox?count_only=1", frontend, NULL, NULL, &reply);
+    }
+    http_reply_free(&reply);
+    forget();
+}
+END_TEST
+
+START_TEST(a_killed_relay_leaves_its_messages_to_the_other)
+{
+    start_both();
+    char *id = tool_send(one, frontend, "backend", "before the kill");
+    relay_kill(one);
+    tool_says(other, backend, "inbox", "{}", "before the kill");
+    tool_soon_says(other, backend, "inbox", "{}", "0 pending");
+    free(tool_send(other, frontend, "backend", "after it"));
+    tool_says(other, backend, "inbox", "{}", "after it");
+    relay_restart(one, NULL);
+    tool_says(one, backend, "recall", "{}", "before the kill");
+    free(id);
+    forget();
+}
+END_TEST
+
+/* ---- many messages, while everything falls over ---- */
+
+/* Their addresses, which stay while relays come and go. */
+static struct relay_process targets[2];
+static _Atomic int done;
+
+static bool send_once(const struct relay_process *relay, const char *id, int number)
+{
+    char *params =
+        xasprintf("{\"name\":\"send_message\",\"arguments\":{\"to\":\"to%d\",\"content\":\"number %d\"},"
+                  "\"_meta\":{\"patchcord/message-id\":\"%s\",\"patchcord/queued\":true}}",
+            number % QUEUES, number, id);
+    int status = 0;
+    struct json_object *answer = mcp_request_with(relay, frontend, "tools/call", params, NULL, &status);
+    bool is_error = true;
+    const bool is_sent =
+        answer && status == 200 && strncmp(mcp_result_text(answer, &is_error), "Sent to", 7) == 0;
+    json_object_put(answer);
+    free(params);
+    return is_sent && !is_error;
+}
+
+/* Sends its share, each under one id until somebody says that it is stored, through the one relay and the
+ * other. */
+static void *send_share(void *arg)
+{
+    for (int number = (int)(intptr_t)arg; number < SENDS; number += SENDERS) {
+        char id[UUID_SIZE];
+        uuid_v7(id);
+        for (int tries = number; !send_once(&targets[tries % 2], id, number); tries++)
+            usleep(20 * 1000); /* as a bridge would wait */
+        done++;
+    }
+    return NULL;
+}
+
+static bool is_that_far(void *arg)
+{
+    return done >= *(const int *)arg;
+}
+
+static void await_done(int wanted)
+{
+    ck_assert_msg(poll_until(is_that_far, &wanted, 300 * 1000), "%d of %d were sent", done, wanted);
+}
+
+static void restart_database(void)
+{
+    ck_assert_int_eq(system(getenv("PATCHCORD_TEST_RESTART")), 0);
+}
+
+static void assert_count(const char *sql, int wanted)
+{
+    PGconn *link = PQconnectdb(database + strlen("PATCHCORD_DATABASE_URL="));
+    PGresult *result = PQexec(link, sql);
+    ck_assert_msg(PQresultStatus(result) == PGRES_TUPLES_OK, "%s", PQerrorMessage(link));
+    ck_assert_int_eq(atoi(PQgetvalue(result, 0, 0)), wanted);
+    PQclear(result);
+    PQfinish(link);
+}
+
+START_TEST(nothing_is_lost_or_doubled_while_everything_restarts)
+{
+    start_both();
+    for (int i = 0; i < QUEUES; i++) {
+        char *address = xasprintf("to%d@shop", i);
+        free(relay_token(one, address));
+        free(address);
+    }
+    targets[0] = *one;
+    targets[1] = *other;
+    targets[0].url = xstrdup(one->url);
+    targets[1].url = xstrdup(other->url);
+    pthread_t threads[SENDERS];
+    const int64_t began = now_us();
+    for (intptr_t i = 0; i < SENDERS; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, send_share, (void *)i), 0);
+    await_done(SENDS / 5);
+    restart_database();
+    await_done(SENDS * 2 / 5);
+    relay_kill(other);
+    await_done(SENDS * 3 / 5);
+    restart_database();
+    relay_restart(other, NULL);
+    for (size_t i = 0; i < SENDERS; i++)
+        pthread_join(threads[i], NULL);
+    fprintf(stderr, "%d messages in %lld ms, with two restarts of the database and one relay killed\n", SENDS,
+        (long long)(now_us() - began) / 1000);
+    assert_count("select count(*) from agent_messages", SENDS);
+    assert_count("select count(distinct content) from agent_messages", SENDS);
+    free(targets[0].url);
+    free(targets[1].url);
+    forget();
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("postgres");
+    TCase *tests = harness_case(suite, "two relays");
+    tcase_set_timeout(tests, 600);
+    if (harness_store_is_postgres()) {
+        tcase_add_test(tests, a_send_at_one_wakes_a_wait_at_the_other);
+        tcase_add_test(tests, a_token_that_ends_at_one_ends_at_the_other);
+        tcase_add_test(tests, a_killed_relay_leaves_its_messages_to_the_other);
+    }
+    /* Not beside other tests on the same server. */
+    if (harness_store_is_postgres() && getenv("PATCHCORD_TEST_ALONE"))
+        tcase_add_test(tests, nothing_is_lost_or_doubled_while_everything_restarts);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
