@@ -3,11 +3,23 @@
 #ifndef TESTS_HARNESS_STORE_H
 #define TESTS_HARNESS_STORE_H
 
+#include <check.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 /* "sqlite", "postgres", "supabase" */
 const char *harness_store(void);
+static inline bool harness_store_is(const char *name)
+{
+    return strcmp(harness_store(), name) == 0;
+}
+/* A test of what only the embedded store has: its file, its disk, its backups. */
+static inline void harness_add_embedded(TCase *tcase, const TTest *test)
+{
+    if (harness_store_is("sqlite"))
+        tcase_add_test(tcase, test);
+}
 /* The URL of the database that belongs to a relay's data folder, which is made where it is missing; to be
  * freed. Only where there is a PostgreSQL. */
 char *harness_database_url(const char *data_dir);

@@ -8,6 +8,7 @@
 #include "../../common/alloc.h"
 #include "../../common/json.h"
 #include "../harness.h"
+#include "../harness_store.h"
 
 enum { COMMAND_MS = 20 * 1000, SOON_MS = 5 * 1000, ARGS_MAX = 12, TOKEN_LEN = 46, ID_LEN = 12 };
 
@@ -533,7 +534,7 @@ int main(void)
     tcase_add_test(tests, help);
     tcase_add_test(tests, wrong_usage);
     tcase_add_test(tests, bad_settings);
-    tcase_add_test(tests, no_relay_in_the_folder);
+    harness_add_embedded(tests, no_relay_in_the_folder);
     tcase_add_test(tests, env_file);
     tcase_add_test(tests, token_add);
     tcase_add_test(tests, existing_tokens);
@@ -545,8 +546,8 @@ int main(void)
     tcase_add_test(tests, status);
     tcase_add_test(tests, health);
     tcase_add_test(tests, migrate_and_cleanup);
-    tcase_add_test(tests, backup_and_restore);
-    tcase_add_test(tests, restore_of_what_is_no_backup);
+    harness_add_embedded(tests, backup_and_restore);
+    harness_add_embedded(tests, restore_of_what_is_no_backup);
     tcase_add_test(tests, tls_init);
     return run_suite(suite);
 }

@@ -16,6 +16,7 @@
 #include "../../common/json.h"
 #include "../harness.h"
 #include "../harness_faults.h"
+#include "../harness_store.h"
 
 enum { SENDS_MAX = 400, TAKE_ROUNDS_MAX = 200, SOON_MS = 10 * 1000, START_MS = 20 * 1000 };
 enum { HOUR_MS = 3600 * 1000 };
@@ -501,19 +502,24 @@ int main(void)
 
     tcase_set_timeout(tests, 120);
     tcase_add_checked_fixture(tests, setup, teardown);
-    tcase_add_loop_test(tests, the_nth_call_of_the_store_fails, 0, (int)LENGTH_OF(single_faults));
-    tcase_add_loop_test(tests, the_nth_call_of_a_socket_fails, 0, 2);
+    if (harness_store_is("sqlite"))
+        tcase_add_loop_test(tests, the_nth_call_of_the_store_fails, 0, (int)LENGTH_OF(single_faults));
+    if (harness_store_is("sqlite"))
+        tcase_add_loop_test(tests, the_nth_call_of_a_socket_fails, 0, 2);
     tcase_add_loop_test(tests, a_bridge_lives_through_broken_calls, 0, 2);
-    tcase_add_loop_test(tests, a_disk_that_takes_nothing, 0, 2);
-    tcase_add_loop_test(tests, the_clock_jumps, 0, 2);
-    tcase_add_test(tests, a_busy_database);
-    tcase_add_loop_test(tests, a_damaged_database_is_refused_and_restored, 0, DAMAGES);
-    tcase_add_test(tests, a_database_damaged_under_the_relay);
+    if (harness_store_is("sqlite"))
+        tcase_add_loop_test(tests, a_disk_that_takes_nothing, 0, 2);
+    if (harness_store_is("sqlite"))
+        tcase_add_loop_test(tests, the_clock_jumps, 0, 2);
+    harness_add_embedded(tests, a_busy_database);
+    if (harness_store_is("sqlite"))
+        tcase_add_loop_test(tests, a_damaged_database_is_refused_and_restored, 0, DAMAGES);
+    harness_add_embedded(tests, a_database_damaged_under_the_relay);
     suite_add_tcase(suite, tests);
     /* These bring their own relay, or none. */
     tcase_set_timeout(alone, 120);
-    tcase_add_test(alone, a_full_disk);
-    tcase_add_test(alone, a_read_only_disk_is_refused_at_the_start);
+    harness_add_embedded(alone, a_full_disk);
+    harness_add_embedded(alone, a_read_only_disk_is_refused_at_the_start);
     suite_add_tcase(suite, alone);
     return run_suite(suite);
 }

@@ -7,6 +7,7 @@
 #include "../../common/clock.h"
 #include "../../common/json.h"
 #include "../harness_faults.h"
+#include "../harness_store.h"
 #include "../harness_visitor.h"
 
 #define CALLBACK     "https://client.example/callback"
@@ -387,7 +388,7 @@ int main(void)
     tcase_add_test(tests, grants_are_revoked_by_agent_client_or_all);
     tcase_add_test(tests, revoking_tokens_tells_of_grants);
     tcase_add_test(tests, a_login_survives_a_kill);
-    tcase_add_test(tests, a_login_is_on_the_disk_before_it_is_answered);
+    harness_add_embedded(tests, a_login_is_on_the_disk_before_it_is_answered);
     tcase_add_test(tests, what_logging_in_leaves_behind_is_cleaned_up);
     return run_suite(suite);
 }

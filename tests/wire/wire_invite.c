@@ -9,6 +9,7 @@
 #include "../../common/json.h"
 #include "../harness.h"
 #include "../harness_faults.h"
+#include "../harness_store.h"
 
 #define NO_CODE "!!!!-!!!!-!!!!-!"
 
@@ -213,6 +214,6 @@ int main(void)
     tcase_add_test(tests, what_is_no_invitation_lets_nobody_in);
     tcase_add_test(tests, guesses_are_failed_logins);
     tcase_add_test(tests, an_invitation_survives_the_relay_and_not_its_hour);
-    tcase_add_test(tests, an_invitation_survives_a_backup);
+    harness_add_embedded(tests, an_invitation_survives_a_backup);
     return run_suite(suite);
 }

@@ -268,7 +268,7 @@ START_TEST(devices_run_out)
     struct faults *faults = faults_new();
     begin(faults_env(faults));
     device_asks();
-    faults_set_clock(faults, 10 * MS_PER_MINUTE + MS_PER_SECOND);
+    faults_pass_time(faults, 10 * MS_PER_MINUTE + MS_PER_SECOND);
     ck_assert_int_eq(look(user_code), 400);
     polls_says("expired_token");
     ck_assert_int_eq(relay_stop(v.relay), 0);

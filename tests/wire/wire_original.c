@@ -9,6 +9,7 @@
 #include "../../common/compiler.h"
 #include "../../common/json.h"
 #include "../harness.h"
+#include "../harness_store.h"
 
 enum { LOGINS_A_MINUTE = 3, CALLS_A_MINUTE = 5 };
 
@@ -266,7 +267,7 @@ int main(void)
     tcase_add_test(tcase, a_token_is_tried);
     tcase_add_test(tcase, the_stop_hook_and_the_status_line_look);
     tcase_add_test(tcase, the_channel_polls_and_replies);
-    tcase_add_test(tcase, a_store_that_fails_is_said);
+    harness_add_embedded(tcase, a_store_that_fails_is_said);
     tcase_add_test(tcase, the_cleanup_jobs_run);
     tcase_add_loop_test(tcase, the_set_up_lines_connect, 0, LENGTH_OF(lines));
     TCase *limited = harness_case(suite, "limits");

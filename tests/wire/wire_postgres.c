@@ -225,13 +225,13 @@ int main(void)
     Suite *suite = suite_create("postgres");
     TCase *tests = harness_case(suite, "two relays");
     tcase_set_timeout(tests, 600);
-    if (harness_store_is_postgres()) {
+    if (harness_store_is("postgres")) {
         tcase_add_test(tests, a_send_at_one_wakes_a_wait_at_the_other);
         tcase_add_test(tests, a_token_that_ends_at_one_ends_at_the_other);
         tcase_add_test(tests, a_killed_relay_leaves_its_messages_to_the_other);
     }
     /* Not beside other tests on the same server. */
-    if (harness_store_is_postgres() && getenv("PATCHCORD_TEST_ALONE"))
+    if (harness_store_is("postgres") && getenv("PATCHCORD_TEST_ALONE"))
         tcase_add_test(tests, nothing_is_lost_or_doubled_while_everything_restarts);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
