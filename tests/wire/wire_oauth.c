@@ -551,7 +551,7 @@ START_TEST(a_code_runs_out)
     struct faults *faults = faults_new();
     begin(faults_env(faults));
     char *code = allow_as("--agent alice@team");
-    faults_set_clock(faults, 61 * MS_PER_SECOND);
+    faults_pass_time(faults, 61 * MS_PER_SECOND);
     redeem_with(client, code, CALLBACK_ESC, VERIFIER);
     says_error(400, "invalid_grant");
     ck_assert_int_eq(relay_stop(v.relay), 0);
@@ -577,7 +577,7 @@ START_TEST(refresh_tokens_rotate_and_their_reuse_ends_the_grant)
     is_agent(access_token, "alice@team");
     is_agent(sibling, "alice@team");
 
-    faults_set_clock(faults, GRACE_MS + MS_PER_SECOND);
+    faults_pass_time(faults, GRACE_MS + MS_PER_SECOND);
     refresh_with(client, first); /* a thief's */
     says_error(400, "invalid_grant");
     is_nobody(access_token);
@@ -939,7 +939,7 @@ START_TEST(a_connect_code_runs_out)
     begin(faults_env(faults));
     char *connect = visitor_connect_code(&v, "--agent alice@team");
     register_client(PUBLIC);
-    faults_set_clock(faults, 10 * MS_PER_MINUTE + MS_PER_SECOND);
+    faults_pass_time(faults, 10 * MS_PER_MINUTE + MS_PER_SECOND);
     ask();
     visitor_allow(&v, "/authorize", connect);
     has_status(&v, 400);
@@ -954,7 +954,7 @@ START_TEST(a_page_runs_out)
     struct faults *faults = faults_new();
     begin(faults_env(faults));
     ask();
-    faults_set_clock(faults, 10 * MS_PER_MINUTE + MS_PER_SECOND);
+    faults_pass_time(faults, 10 * MS_PER_MINUTE + MS_PER_SECOND);
     visitor_allow(&v, "/authorize", UNKNOWN_CODE);
     is_refusal_page(400);
     ck_assert(visitor_sees(&v, "run out"));
@@ -1065,7 +1065,7 @@ START_TEST(registrations_are_limited_in_number)
     for (int i = 0; i < UNUSED_MAX; i++)
         ck_assert_int_eq(visitor_register(&v, PUBLIC), 201);
     ck_assert_int_eq(visitor_register(&v, PUBLIC), 503);
-    faults_set_clock(faults, MS_PER_HOUR + MS_PER_SECOND);
+    faults_pass_time(faults, MS_PER_HOUR + MS_PER_SECOND);
     ck_assert_int_eq(visitor_register(&v, PUBLIC), 201);
     refresh_with(client, refresh_token);
     has_status(&v, 200);
