@@ -13,6 +13,7 @@ const struct client clients[] = {
         .title = "Claude Code",
         .program = "claude",
         .project = ".mcp.json",
+        .base = CLIENT_IN_CLAUDE,
         .global = ".claude.json",
         .folder = ".claude",
         .entry = {"mcpServers", "patchcord"},
@@ -21,7 +22,7 @@ const struct client clients[] = {
         .title = "Codex",
         .program = "codex",
         .project = ".codex/config.toml",
-        .base = CLIENT_IN_CODEX_HOME,
+        .base = CLIENT_IN_CODEX,
         .global = "config.toml",
         .folder = "",
         .format = CLIENT_TOML,
@@ -116,18 +117,23 @@ static const char *absolute(const char *variable)
     return value && value[0] == '/' ? value : NULL;
 }
 
+/* The variable that names a base, and where that is below the home without it. */
+static const struct {
+    const char *variable, *standard;
+} bases[] = {
+    [CLIENT_IN_HOME] = {"HOME", ""},
+    [CLIENT_IN_CONFIG] = {"XDG_CONFIG_HOME", "/.config"},
+    [CLIENT_IN_CLAUDE] = {"CLAUDE_CONFIG_DIR", ""},
+    [CLIENT_IN_CODEX] = {"CODEX_HOME", "/.codex"},
+};
+
 char *client_path(const struct client *client, const char *below)
 {
-    const char *home = absolute("HOME");
-    const char *base = client->base == CLIENT_IN_CONFIG       ? absolute("XDG_CONFIG_HOME")
-                       : client->base == CLIENT_IN_CODEX_HOME ? absolute("CODEX_HOME")
-                                                              : home;
+    const char *home = absolute("HOME"), *base = absolute(bases[client->base].variable);
+    const char *slash = below[0] ? "/" : "";
     if (base)
-        return below[0] ? xasprintf("%s/%s", base, below) : xstrdup(base);
-    static const char *const standard[] = {[CLIENT_IN_CONFIG] = ".config", [CLIENT_IN_CODEX_HOME] = ".codex"};
-    if (!home || client->base == CLIENT_IN_HOME)
-        return NULL;
-    return xasprintf("%s/%s%s%s", home, standard[client->base], below[0] ? "/" : "", below);
+        return xasprintf("%s%s%s", base, slash, below);
+    return home ? xasprintf("%s%s%s%s", home, bases[client->base].standard, slash, below) : NULL;
 }
 
 char *client_global_path(const struct client *client)

@@ -11,7 +11,12 @@
 
 enum client_format { CLIENT_JSON, CLIENT_TOML };
 
-enum client_base { CLIENT_IN_HOME, CLIENT_IN_CONFIG /* XDG_CONFIG_HOME */, CLIENT_IN_CODEX_HOME };
+enum client_base {
+    CLIENT_IN_HOME,
+    CLIENT_IN_CONFIG /* XDG_CONFIG_HOME */,
+    CLIENT_IN_CLAUDE,
+    CLIENT_IN_CODEX
+};
 
 /* An entry's members. */
 enum client_shape {

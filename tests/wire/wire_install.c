@@ -430,6 +430,21 @@ START_TEST(a_token_in_git_is_to_be_rotated)
 }
 END_TEST
 
+START_TEST(claudes_own_folder_may_be_elsewhere)
+{
+    char *env = xasprintf("HOME=%s", home), *there = xasprintf("CLAUDE_CONFIG_DIR=%s/elsewhere", home);
+    put("elsewhere/.claude.json", "{}");
+    run_program((const char *const[]){"patchcord", "install", NULL},
+        (const char *const[]){env, there, "XDG_STATE_HOME", "XDG_DATA_HOME", "PATH=/usr/bin:/bin", NULL},
+        NULL, RUN_MS, &result);
+    ck_assert_msg(result.exit_code == 0, "%s", buf_text(&result.err));
+    expect_in("elsewhere/settings.json", "mcp__patchcord__*");
+    ck_assert_ptr_null(text_of(SETTINGS));
+    free(there);
+    free(env);
+}
+END_TEST
+
 START_TEST(misuse_is_explained)
 {
     ck_assert_int_eq(run("install --nonsense"), 2);
@@ -457,6 +472,7 @@ int main(void)
     tcase_add_loop_test(tests, an_older_entrys_token_is_moved, 0, (int)LENGTH_OF(older));
     tcase_add_loop_test(tests, a_token_that_nobody_can_check_stays, 0, (int)LENGTH_OF(older));
     tcase_add_test(tests, a_token_in_git_is_to_be_rotated);
+    tcase_add_test(tests, claudes_own_folder_may_be_elsewhere);
     tcase_add_test(tests, misuse_is_explained);
     return run_suite(suite);
 }
