@@ -7,7 +7,6 @@
 #include "../../common/clock.h"
 #include "../../common/log.h"
 #include "../../common/url.h"
-#include "../auth/address.h"
 #include "../auth/authenticator.h"
 #include "../auth/typed_code.h"
 #include "../http/parking.h"

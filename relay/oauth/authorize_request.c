@@ -8,7 +8,6 @@
 #include "authority.h"
 #include "consent.h"
 #include "page.h"
-#include "token_endpoint.h"
 
 enum { CHALLENGE_LEN = 43 }; /* SHA-256 in base64url */
 

@@ -1,6 +1,5 @@
 #include "client_document.h"
 
-#include <bsd/stdlib.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "../../common/alloc.h"
-#include "../../common/utf8.h"
 #include "redirect_uri.h"
 
 const char *const client_auth_names[CLIENT_AUTHS] = {

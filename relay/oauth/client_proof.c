@@ -8,7 +8,6 @@
 #include "../../common/alloc.h"
 #include "../../common/log.h"
 #include "../../common/secret.h"
-#include "../../common/url.h"
 #include "../auth/authenticator.h"
 #include "../relay.h"
 #include "../store/store_oauth.h"
@@ -39,23 +38,14 @@ static char *refuse_request(struct exchange *ex, const char *text)
 
 /* ---- what was sent ---- */
 
-static char *decode(const char *text, size_t len)
-{
-    struct buf decoded = {0};
-    if (url_decode(&decoded, text, len, true))
-        return buf_take(&decoded);
-    buf_wipe(&decoded);
-    return NULL;
-}
-
 static bool split(const struct buf *pair, char **client_id, char **secret)
 {
     const char *colon = pair->len > 0 ? memchr(pair->data, ':', pair->len) : NULL;
     if (!colon)
         return false;
     const size_t id_len = (size_t)(colon - pair->data);
-    *client_id = decode(pair->data, id_len);
-    *secret = decode(colon + 1, pair->len - id_len - 1);
+    *client_id = form_decode(pair->data, id_len);
+    *secret = form_decode(colon + 1, pair->len - id_len - 1);
     if (*client_id && *secret && **client_id)
         return true;
     free(*client_id);

@@ -11,7 +11,6 @@
 #include "authority.h"
 #include "client_metadata.h"
 #include "endpoint.h"
-#include "token_endpoint.h"
 
 enum {
     UNUSED_MAX = 1000,            /* registrations that never got a token */

@@ -10,7 +10,6 @@
 #include "../../common/alloc.h"
 #include "../../common/clock.h"
 #include "../../common/log.h"
-#include "../../common/url.h"
 #include "../auth/authenticator.h"
 #include "../auth/typed_code.h"
 #include "../relay.h"

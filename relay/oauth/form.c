@@ -8,7 +8,7 @@
 #include "../../common/url.h"
 #include "../../common/utf8.h"
 
-static char *decode(const char *text, size_t len)
+char *form_decode(const char *text, size_t len)
 {
     struct buf decoded = {0};
     if (url_decode(&decoded, text, len, true))
@@ -25,8 +25,8 @@ static bool add_field(const char *text, size_t len, struct form *out)
     const size_t value_at = equals ? name_len + 1 : len;
     out->fields = xreallocarray(out->fields, out->count + 1, sizeof *out->fields);
     struct http_field *field = &out->fields[out->count++];
-    field->name = decode(text, name_len);
-    field->value = decode(text + value_at, len - value_at);
+    field->name = form_decode(text, name_len);
+    field->value = form_decode(text + value_at, len - value_at);
     return field->name && field->value;
 }
 

@@ -21,6 +21,9 @@ struct form {
 MUST_CHECK bool form_parse(const char *text, size_t len, struct form *out, const char **problem);
 /* The same rules for fields that somebody else decoded, such as a query's. NULL: they hold; else a clause. */
 const char *form_problem(const struct form *form);
+/* One name or value of a form, decoded; the caller frees with secret_free. NULL: a malformed escape or a NUL.
+ */
+char *form_decode(const char *text, size_t len);
 /* The value, borrowed; NULL where it is not there or empty, which is the same (RFC 6749 section 3.1). */
 const char *form_get(const struct form *form, const char *name);
 /* Wipes what it frees: codes and secrets are among it. */

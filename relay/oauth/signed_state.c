@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../common/alloc.h"
 #include "../../common/url.h"
 #include "../../common/uuid.h"
 
