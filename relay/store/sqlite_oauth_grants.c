@@ -176,7 +176,8 @@ static enum store_status find_refresh(
         return step == DB_END ? STORE_ABSENT : STORE_FAULT;
     db_column_uuid(statement, 0, token->grant_id);
     token->used_ms = sqlite3_column_int64(statement, 1);
-    token->fits = !job->audience || column_is(statement, 2, job->audience);
+    /* A grant of the original, from an export, has none: it is for whatever the relay is called. */
+    token->fits = !job->audience || column_is(statement, 2, job->audience) || column_is(statement, 2, "");
     db_done(statement);
     return STORE_DONE;
 }

@@ -93,6 +93,10 @@
 #define ENDED           "(expires_at <= ?1 or ended_at is not null)"
 #define NEVER_USED      "used_at is null and created_at <= ?1"
 
+/* A page of an export: behind the keys ?2 … */
+#define IN_ORDER_OF(keys) " order by " keys " limit ?1"
+#define GRANT_IS_THERE    "exists (select 1 from oauth_grants where id = ?2)"
+
 /* Messages past the retention (?1) whose sender is told: the sender still exists at ?2. */
 #define EXPIRES "created_at <= ?1 and " IS_LIVE
 #define SENDER_IS_TOLD                                                                                       \
@@ -228,7 +232,7 @@ const char *const statement_sql[STATEMENT_COUNT] = {
         "select " TOKEN_COLUMNS ", null, null, null from bearer_tokens where token_hash = ?1 and active = 1"
         " and (expires_at is null or expires_at > ?2) union all"
         " select t.token_hash, g.namespace_id, g.agent_id, null, 1, t.created_at, min(t.expires_at, "
-        "g.expires_at), g.used_at, " GRANT_ALSO ", g.id, g.audience from oauth_access_tokens t"
+        "g.expires_at), g.used_at, " GRANT_ALSO ", g.id, nullif(g.audience, '') from oauth_access_tokens t"
         " join oauth_grants g on g.id = t.grant_id where t.token_hash = ?1 and t.expires_at > ?2"
         " and " GRANT_STANDS("?2"),
     [STATEMENT_TOKEN_USED] = "update bearer_tokens set last_used_at = ?2 where token_hash = ?1",
@@ -281,7 +285,8 @@ const char *const statement_sql[STATEMENT_COUNT] = {
         " created_at, expires_at) select ?2, client_id, client_name, namespace_id, agent_id, audience, scope,"
         " ?3, ?4 from oauth_auth_codes where code_hash = ?1",
     [STATEMENT_GRANT_NAMESPACE_ADD] =
-        "insert into oauth_grant_namespaces (grant_id, namespace_id, agent_id) values (?1, ?2, ?3)",
+        "insert into oauth_grant_namespaces (grant_id, namespace_id, agent_id) values (?1, ?2, ?3)"
+        " on conflict do nothing",
     [STATEMENT_GRANT_BY_ID] = GRANT_SELECT " where g.id = ?1",
     [STATEMENT_GRANT_LIST] = GRANT_SELECT " where " GRANT_STANDS("?1") " order by g.created_at, g.id",
     [STATEMENT_GRANT_RENEW] =
@@ -388,4 +393,73 @@ const char *const statement_sql[STATEMENT_COUNT] = {
             "?1") ") a"
                   " left join agent_registry r on r.namespace_id = a.namespace_id and r.agent_id = a.agent_id"
                   " order by a.namespace_id, a.agent_id",
+
+    /* ---- exports: sqlite_dump.c ---- */
+    [STATEMENT_DUMP_TOKENS] =
+        "select " TOKEN_COLUMNS
+        " from bearer_tokens where token_hash > coalesce(?2, '')" IN_ORDER_OF("token_hash"),
+    [STATEMENT_DUMP_AGENTS] =
+        "select namespace_id, agent_id, display_name, nullif(machine_name, 'unknown'), client_type, platform,"
+        " user_agent, request_host, status = 'online', last_seen from agent_registry"
+        " where (namespace_id, agent_id) > (coalesce(?2, ''), coalesce(?3, ''))" IN_ORDER_OF(
+            "namespace_id, agent_id"),
+    [STATEMENT_DUMP_BANS] = "select token_hash, banned_until, created_at from rate_limit_bans"
+                            " where token_hash > coalesce(?2, '')" IN_ORDER_OF("token_hash"),
+    [STATEMENT_DUMP_CLIENTS] =
+        "select client_id, client_info, secret_hash, created_at, used_at from oauth_clients"
+        " where client_id > coalesce(?2, '')" IN_ORDER_OF("client_id"),
+    [STATEMENT_DUMP_GRANTS] =
+        "select g.id, g.client_id, g.client_name, g.namespace_id, g.agent_id, " GRANT_ALSO
+        ", nullif(g.audience, ''), g.scope, g.created_at, g.used_at, g.expires_at, g.ended_at"
+        " from oauth_grants g where g.id > coalesce(?2, '')" IN_ORDER_OF("g.id"),
+    [STATEMENT_DUMP_ACCESS] = "select token_hash, grant_id, created_at, expires_at from oauth_access_tokens"
+                              " where token_hash > coalesce(?2, '')" IN_ORDER_OF("token_hash"),
+    [STATEMENT_DUMP_REFRESH] =
+        "select token_hash, grant_id, created_at, expires_at, used_at from oauth_refresh_tokens"
+        " where token_hash > coalesce(?2, '')" IN_ORDER_OF("token_hash"),
+    [STATEMENT_DUMP_MESSAGES] =
+        "select m.seq, m.id, m.namespace_id, m.from_agent, m.to_agent, m.status, m.is_notice, m.created_at,"
+        " m.offered_at, m.delivered_at, m.replied_at, m.deferred_at, m.unsent_at, m.expired_at, m.attempts,"
+        " m.reply_to, m.group_id, case when m.sent_hash is not null then lower(hex(m.sent_hash)) end,"
+        " 0, m.thread_id, t.slug, t.agent_a, t.agent_b, t.created_at, t.resolved_at, m.content" FROM_MESSAGES
+        " where m.seq > coalesce(?2, 0)" IN_ORDER_OF("m.seq"),
+    [STATEMENT_LOAD_TOKEN] = "insert into bearer_tokens (" TOKEN_COLUMNS ")"
+                             " values (?1, ?2, ?3, ?4, ?5, coalesce(?6, 0), ?7, ?8) on conflict do nothing",
+    [STATEMENT_LOAD_AGENT] =
+        "insert into agent_registry (namespace_id, agent_id, display_name, machine_name, client_type, "
+        "platform,"
+        " user_agent, request_host, status, last_seen) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,"
+        " case when ?9 then 'online' else 'offline' end, coalesce(?10, 0)) on conflict do nothing",
+    [STATEMENT_LOAD_BAN] = "insert into rate_limit_bans (token_hash, banned_until, created_at)"
+                           " values (?1, coalesce(?2, 0), coalesce(?3, 0)) on conflict do nothing",
+    [STATEMENT_LOAD_CLIENT] =
+        "insert into oauth_clients (client_id, client_info, secret_hash, created_at, used_at)"
+        " values (?1, ?2, ?3, coalesce(?4, 0), ?5) on conflict do nothing",
+    [STATEMENT_LOAD_GRANT] =
+        "insert into oauth_grants (id, client_id, client_name, namespace_id, agent_id, audience, scope,"
+        " created_at, used_at, expires_at, ended_at) values (?1, ?2, ?3, ?4, ?5, coalesce(?7, ''), ?8,"
+        " coalesce(?9, 0), ?10, coalesce(?11, 0), ?12) on conflict do nothing",
+    [STATEMENT_LOAD_ACCESS] =
+        "insert into oauth_access_tokens (token_hash, grant_id, created_at, expires_at)"
+        " select ?1, ?2, coalesce(?3, 0), coalesce(?4, 0) where " GRANT_IS_THERE " on conflict do nothing",
+    [STATEMENT_LOAD_REFRESH] =
+        "insert into oauth_refresh_tokens (token_hash, grant_id, created_at, expires_at, used_at)"
+        " select ?1, ?2, coalesce(?3, 0), coalesce(?4, 0), ?5 where " GRANT_IS_THERE
+        " on conflict do nothing",
+    /* ?1 the message, then the thread */
+    [STATEMENT_LOAD_THREAD] =
+        "insert into agent_threads (id, namespace_id, agent_a, agent_b, slug, created_at, resolved_at)"
+        " select ?2, ?3, ?4, ?5, ?6, ?7, ?8 where not exists (select 1 from agent_messages where id = ?1)"
+        " on conflict do nothing",
+    /* No seq is used twice, of messages that are gone neither. */
+    [STATEMENT_LOAD_MESSAGE] =
+        "insert into agent_messages (seq, id, namespace_id, from_agent, to_agent, status, is_notice, "
+        "created_at,"
+        " offered_at, delivered_at, replied_at, deferred_at, unsent_at, expired_at, attempts, reply_to,"
+        " group_id, sent_hash, thread_id, content_bytes, content) values (max(?1, 1 + coalesce("
+        "(select seq from sqlite_sequence where name = 'agent_messages'), 0)), ?2, ?3, ?4, ?5, ?6, ?7,"
+        " coalesce(?8, 0), ?9, ?10, ?11, ?12, ?13, ?14, coalesce(?15, 0),"
+        " (select id from agent_messages where id = ?16), ?17, ?18, (select id from agent_threads"
+        " where namespace_id = ?3 and agent_a = ?22 and agent_b = ?23 and slug = ?21),"
+        " length(cast(?26 as blob)), ?26) on conflict (id) do nothing",
 };

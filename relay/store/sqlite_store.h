@@ -98,6 +98,10 @@ enum store_status sqlite_ban_list(struct store *s, struct store_ban **bans, size
 enum store_status sqlite_cleanup(struct store *s, int64_t max_age_ms, int64_t active_window_ms, bool dry_run,
     struct store_cleanup_result *result);
 enum store_status sqlite_stats(struct store *s, struct store_stats *stats);
+enum store_status sqlite_dump(
+    struct store *s, enum dump_kind kind, struct json_object *after, struct json_object *rows);
+enum store_status sqlite_load(
+    struct store *s, enum dump_kind kind, struct json_object *rows, int64_t *taken);
 bool sqlite_backup(struct store *s, const char *folder, struct buf *why);
 
 #endif

@@ -3,6 +3,7 @@
 #ifndef RELAY_STORE_STORE_OPS_H
 #define RELAY_STORE_STORE_OPS_H
 
+#include "store_dump.h"
 #include "store_oauth.h"
 
 struct store_ops {
@@ -64,6 +65,10 @@ struct store_ops {
     enum store_status (*cleanup)(struct store *s, int64_t max_age_ms, int64_t active_window_ms, bool dry_run,
         struct store_cleanup_result *result);
     enum store_status (*stats)(struct store *s, struct store_stats *stats);
+    /* Appends to rows what store_dump promises, in any order of fields. */
+    enum store_status (*dump)(
+        struct store *s, enum dump_kind kind, struct json_object *after, struct json_object *rows);
+    enum store_status (*load)(struct store *s, enum dump_kind kind, struct json_object *rows, int64_t *taken);
     enum store_status (*ready)(struct store *s);
 
     /* False: why has one line. */
