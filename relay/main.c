@@ -21,6 +21,8 @@ static const struct command *const commands[] = {
     &command_cleanup,
     &command_backup,
     &command_restore,
+    &command_export,
+    &command_import,
     &command_status,
     &command_health,
     &command_tls_init,

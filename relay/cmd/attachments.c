@@ -1,5 +1,11 @@
 #include "attachments.h"
 
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "../../common/alloc.h"
 #include "../../common/clock.h"
 #include "../blob/blob_s3.h"
 #include "../blob/blob_supabase.h"
@@ -91,6 +97,20 @@ struct blob_store *attachments_open(const struct config *config, bool is_serving
         .is_serving = is_serving,
     };
     return kind_of(config)->open(config, &options, why);
+}
+
+bool attachments_prepare(const struct config *config, struct buf *why)
+{
+    static const char *const folders[] = {BLOB_FILES_FOLDER, BLOB_INCOMING_FOLDER};
+    bool done = true;
+    for (size_t i = 0; done && kind_of(config)->open == open_files && i < LENGTH_OF(folders); i++) {
+        char *path = xasprintf("%s/%s", config->data_dir, folders[i]);
+        done = mkdir(path, 0700) == 0 || errno == EEXIST;
+        if (!done)
+            buf_printf(why, "cannot create %s: %s", path, strerror(errno));
+        free(path);
+    }
+    return done;
 }
 
 const char *attachments_kind(const struct config *config)

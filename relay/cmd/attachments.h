@@ -8,6 +8,9 @@
 
 /* is_serving: for the relay itself; else for a command beside it. NULL: why has one line. */
 MUST_CHECK struct blob_store *attachments_open(const struct config *config, bool is_serving, struct buf *why);
+/* Makes what a command needs that stores attachments where no relay has served yet. False: why has one line.
+ */
+MUST_CHECK bool attachments_prepare(const struct config *config, struct buf *why);
 /* What the log calls that kind: "files", "s3", "supabase". */
 const char *attachments_kind(const struct config *config);
 

@@ -47,7 +47,7 @@ struct command {
 extern const struct command command_serve, command_token_add, command_token_list, command_token_revoke,
     command_token_rotate, command_migrate, command_cleanup, command_backup, command_restore, command_status,
     command_health, command_tls_init, command_connect, command_invite, command_grants_list,
-    command_grants_revoke;
+    command_grants_revoke, command_export, command_import;
 
 /* Reads argv (behind the command's name) by the row and runs it; prints help and usage errors itself. */
 int command_main(const struct command *command, int argc, char **argv);

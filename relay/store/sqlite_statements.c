@@ -421,8 +421,8 @@ const char *const statement_sql[STATEMENT_COUNT] = {
         "select m.seq, m.id, m.namespace_id, m.from_agent, m.to_agent, m.status, m.is_notice, m.created_at,"
         " m.offered_at, m.delivered_at, m.replied_at, m.deferred_at, m.unsent_at, m.expired_at, m.attempts,"
         " m.reply_to, m.group_id, case when m.sent_hash is not null then lower(hex(m.sent_hash)) end,"
-        " 0, m.thread_id, t.slug, t.agent_a, t.agent_b, t.created_at, t.resolved_at, m.content" FROM_MESSAGES
-        " where m.seq > coalesce(?2, 0)" IN_ORDER_OF("m.seq"),
+        " m.encrypted, m.thread_id, t.slug, t.agent_a, t.agent_b, t.created_at, t.resolved_at, "
+        "m.content" FROM_MESSAGES " where m.seq > coalesce(?2, 0)" IN_ORDER_OF("m.seq"),
     [STATEMENT_LOAD_TOKEN] = "insert into bearer_tokens (" TOKEN_COLUMNS ")"
                              " values (?1, ?2, ?3, ?4, ?5, coalesce(?6, 0), ?7, ?8) on conflict do nothing",
     [STATEMENT_LOAD_AGENT] =
@@ -456,10 +456,10 @@ const char *const statement_sql[STATEMENT_COUNT] = {
         "insert into agent_messages (seq, id, namespace_id, from_agent, to_agent, status, is_notice, "
         "created_at,"
         " offered_at, delivered_at, replied_at, deferred_at, unsent_at, expired_at, attempts, reply_to,"
-        " group_id, sent_hash, thread_id, content_bytes, content) values (max(?1, 1 + coalesce("
+        " group_id, sent_hash, encrypted, thread_id, content_bytes, content) values (max(?1, 1 + coalesce("
         "(select seq from sqlite_sequence where name = 'agent_messages'), 0)), ?2, ?3, ?4, ?5, ?6, ?7,"
         " coalesce(?8, 0), ?9, ?10, ?11, ?12, ?13, ?14, coalesce(?15, 0),"
-        " (select id from agent_messages where id = ?16), ?17, ?18, (select id from agent_threads"
+        " (select id from agent_messages where id = ?16), ?17, ?18, ?19, (select id from agent_threads"
         " where namespace_id = ?3 and agent_a = ?22 and agent_b = ?23 and slug = ?21),"
         " length(cast(?26 as blob)), ?26) on conflict (id) do nothing",
 };

@@ -420,6 +420,22 @@ START_TEST(what_has_expired_has_no_words)
 }
 END_TEST
 
+/* Its words are nobody's business, and what it is sealed with is kept to the byte. */
+START_TEST(what_is_sealed_stays_sealed)
+{
+    static const char row[] = "[{\"seq\":1,\"id\":\"" OTHER "\",\"namespace_id\":\"" NS
+                              "\",\"from\":\"a\",\"to\":\"b\",\"status\":\"read\",\"sent_ms\":5,"
+                              "\"encrypted\":true,\"content\":\"v1:01234567:octopus\"}]";
+    ck_assert_int_eq(load(DUMP_MESSAGE, parse(row, strlen(row))), 1);
+    ck_assert_uint_eq(recalled("b", &(struct store_recall){.limit = 10}, NULL), 1);
+    ck_assert_uint_eq(recalled("b", &(struct store_recall){.limit = 10, .query = "octopus"}, NULL), 0);
+    struct buf lines = {0};
+    read_kind(DUMP_MESSAGE, &lines);
+    ck_assert_ptr_nonnull(strstr(buf_text(&lines), "\"encrypted\":true,\"content\":\"v1:01234567:octopus\""));
+    buf_free(&lines);
+}
+END_TEST
+
 /* ---- rows that are none ---- */
 
 #define ROW(more)                                                                                            \
@@ -491,6 +507,7 @@ int main(void)
     tcase_add_test(tests, tokens_of_no_grant_are_passed_over);
     tcase_add_test(tests, a_grant_without_an_audience_is_for_any);
     tcase_add_test(tests, what_has_expired_has_no_words);
+    tcase_add_test(tests, what_is_sealed_stays_sealed);
     tcase_add_test(tests, rows_are_held_against_their_form);
     return run_unit(suite);
 }

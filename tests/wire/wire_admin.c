@@ -91,7 +91,7 @@ static struct json_object *json_out(void)
 
 static const char *const commands[] = {"serve", "token add", "token list", "token revoke", "token rotate",
     "connect", "invite", "grants list", "grants revoke", "migrate", "cleanup", "backup", "restore", "status",
-    "health", "tls-init"};
+    "health", "tls-init", "export", "import"};
 
 START_TEST(help)
 {
@@ -121,9 +121,10 @@ START_TEST(wrong_usage)
 {
     static const char *const lines[] = {"nonsense", "token", "token nonsense", "token add", "token add a b",
         "token add --unknown a", "token add --label", "token add --token secret a", "token revoke",
-        "token revoke abcd --agent a:b", "token rotate a:b --grace soon", "backup", "restore", "serve now",
-        "connect", "connect --agent a b", "invite", "invite a b", "grants", "grants revoke",
-        "grants revoke --all --client x", "grants revoke abcd --all"};
+        "token revoke abcd --agent a:b", "token rotate a:b --grace soon", "backup", "restore", "export",
+        "export a b", "import", "import --all a", "serve now", "connect", "connect --agent a b", "invite",
+        "invite a b", "grants", "grants revoke", "grants revoke --all --client x",
+        "grants revoke abcd --all"};
     for (size_t i = 0; i < LENGTH_OF(lines); i++) {
         ck_assert_msg(run(lines[i]) == 2, "%s: %d", lines[i], result.exit_code);
         ck_assert_str_eq(buf_text(&result.out), "");
@@ -153,7 +154,7 @@ START_TEST(no_relay_in_the_folder)
 {
     static const char *const lines[] = {"status", "connect --agent a", "invite a", "grants list",
         "grants revoke --all", "token list", "token revoke abcd", "token rotate a@b", "cleanup",
-        "backup /nonexistent"};
+        "backup /nonexistent", "export /nonexistent"};
     char *folder = xasprintf("%s/not-there", data_dir);
     for (size_t i = 0; i < LENGTH_OF(lines); i++) {
         ck_assert_msg(run_with(folder, lines[i], NULL) == 1, "%s: %d", lines[i], result.exit_code);
