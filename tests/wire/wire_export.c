@@ -290,7 +290,7 @@ START_TEST(attachments_obey_the_limits_there)
         &result);
     ck_assert_int_eq(result.exit_code, 1);
     complained(paths[1]);
-    complained("longer than allowed");
+    complained("is larger than allowed");
     free(data);
     for (size_t i = 0; i < LENGTH_OF(paths); i++)
         free(paths[i]);
