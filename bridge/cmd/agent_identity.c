@@ -145,16 +145,18 @@ static bool had(const struct credentials *before, const char *token)
     return false;
 }
 
-/* The entry that login has put there. */
+/* The entry that login has put there, and none that another command stored meanwhile: that one's token is for
+ * another folder, and perhaps for another relay. */
 static bool take_new_token(struct agent_identity *who, const struct credentials *before, struct buf *why)
 {
     struct credentials after;
     if (!credentials_load(who->credentials, &after, why))
         return false;
-    for (size_t i = 0; i < after.count; i++) {
-        if (!had(before, after.entries[i].token))
-            take_token(who, after.entries[i].token);
-    }
+    char *origin = origin_of(who->config.url);
+    const struct credential *entry = origin ? stored_entry(&after, who, who->config.folder, origin) : NULL;
+    if (entry && !had(before, entry->token))
+        take_token(who, entry->token);
+    free(origin);
     credentials_free(&after);
     if (!who->config.token)
         buf_puts(why, "the login left no token");

@@ -1,5 +1,7 @@
 /* `patchcord login`: against a scripted relay that says all that RFC 8628 lets it say, and through the pages
  * of the real one. */
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -204,6 +206,59 @@ START_TEST(a_second_login_takes_the_place_of_the_first)
     ck_assert_ptr_nonnull(strstr(text, here));
     free(here);
     free(text);
+}
+END_TEST
+
+/* Writes the credentials file with this folder's entry, and with more behind it. */
+static void store_entries(const char *folder, const char *more)
+{
+    char *path = xasprintf("%s/.config", home);
+    ck_assert(mkdir(path, 0700) == 0 || errno == EEXIST);
+    free(path);
+    path = xasprintf("%s/.config/patchcord", home);
+    ck_assert(mkdir(path, 0700) == 0 || errno == EEXIST);
+    free(path);
+    path = xasprintf("%s/.config/patchcord/credentials.json", home);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_gt(dprintf(fd,
+                         "{\"version\":1,\"entries\":[{\"agent\":\"frontend@shop\",\"url\":\"%s\",\"token\":"
+                         "\"pc_before\",\"folder\":\"%s\",\"client\":\"claude_code\"}%s]}",
+                         url(), folder, more),
+        0);
+    close(fd);
+    free(path);
+}
+
+static const char *project;
+
+/* While one waits for its person, another command stores a token, for another relay. */
+static void script_beside_another(const struct peer_request *request, struct peer_answer *answer)
+{
+    if (strcmp(request->path, TOKEN) == 0)
+        store_entries(project, ",{\"agent\":\"other@else\",\"url\":\"https://else.example\",\"token\":"
+                               "\"pc_elsewhere\",\"folder\":\"/else\"}");
+    script(request, answer);
+}
+
+START_TEST(a_token_that_another_command_stored_meanwhile_is_not_sent_here)
+{
+    token_answers = (const struct token_answer[]){{200, APPROVED, NULL}, {.status = -1}};
+    project = temp_folder();
+    peer = peer_start(script_beside_another);
+    store_entries(project, "");
+    char *at_home = xasprintf("HOME=%s", home);
+    const char *build = getenv("PATCHCORD_BUILD");
+    char *there = xasprintf("%s/patchcord", build ? build : "build"), *program = realpath(there, NULL);
+    const char *const argv[] = {
+        "sh", "-c", "cd \"$0\" && exec \"$@\"", project, program, "agent", "--login", "--server", url(), NULL};
+    run_program(argv, (const char *const[]){at_home, "XDG_CONFIG_HOME", NULL}, NULL, LOGIN_MS, &result);
+    says(&result.out, "This folder is now frontend@shop");
+    const char *asked = peer_request(peer, "/api/inbox?count_only=1&limit=0", 1)->headers;
+    ck_assert_msg(strstr(asked, "Bearer pc_given") != NULL, "%s", asked);
+    free(program);
+    free(there);
+    free(at_home);
 }
 END_TEST
 
@@ -558,6 +613,7 @@ int main(void)
     tcase_add_test(tests, an_approved_code_becomes_a_stored_token);
     tcase_add_test(tests, a_client_of_the_folder_gets_its_own);
     tcase_add_test(tests, a_second_login_takes_the_place_of_the_first);
+    tcase_add_test(tests, a_token_that_another_command_stored_meanwhile_is_not_sent_here);
     tcase_add_test(tests, slow_down_makes_it_slower);
     tcase_add_loop_test(tests, a_relay_that_is_away_or_busy_is_waited_for, 0, (int)LENGTH_OF(passings));
     tcase_add_loop_test(tests, a_refusal_is_said, 0, (int)LENGTH_OF(refusals));
