@@ -205,6 +205,7 @@ static bool open_oauth(struct serving *s, struct buf *why)
         .access_ttl_ms = s->config.oauth_access_ttl_seconds * MS_PER_SECOND,
         .refresh_ttl_ms = s->config.oauth_refresh_ttl_seconds * MS_PER_SECOND,
         .asks_per_minute = s->config.anon_rate_limit_per_minute,
+        .calls_per_minute = s->config.rate_limit_per_minute,
         .ban_ms = s->config.rate_ban_seconds * MS_PER_SECOND,
         .auto_approve = s->config.oauth_auto_approve,
         .clients = s->config.oauth_clients,

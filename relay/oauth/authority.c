@@ -67,6 +67,7 @@ struct oauth *oauth_new(const struct oauth_options *options, struct buf *why)
     typed_code_key_derive(options->code_key, "the state of pages", oauth->state_key);
     pthread_mutex_init(&oauth->lock, NULL);
     oauth->asks = rate_limit_new(options->asks_per_minute, options->ban_ms);
+    oauth->calls = rate_limit_new(options->calls_per_minute, options->ban_ms);
     lru_init(&oauth->tries, TRIES_KEPT, sizeof(struct tries), NULL);
     client_documents_init(&oauth->documents);
     if (!options->auto_approve) {
@@ -85,6 +86,7 @@ void oauth_free(struct oauth *oauth)
         return;
     auto_approval_free(oauth->auto_approval);
     rate_limit_free(oauth->asks);
+    rate_limit_free(oauth->calls);
     lru_clear(&oauth->tries);
     lru_clear(&oauth->documents);
     pthread_mutex_destroy(&oauth->lock);
@@ -105,14 +107,14 @@ void authority_changed(const struct relay *relay)
 
 /* ---- limits ---- */
 
-bool authority_admit(struct oauth *oauth, struct exchange *ex)
+static bool admit(struct oauth *oauth, struct rate_limit *limit, struct exchange *ex)
 {
     const struct relay *relay = ex->app;
     char key[INET6_ADDRSTRLEN];
     int64_t retry_ms;
     authenticator_limit_key(relay->auth, ex, key);
     pthread_mutex_lock(&oauth->lock);
-    const enum rate_verdict verdict = rate_limit_count(oauth->asks, key, clock_mono_ms(), &retry_ms);
+    const enum rate_verdict verdict = rate_limit_count(limit, key, clock_mono_ms(), &retry_ms);
     pthread_mutex_unlock(&oauth->lock);
     if (verdict == RATE_FINE)
         return true;
@@ -120,6 +122,16 @@ bool authority_admit(struct oauth *oauth, struct exchange *ex)
         log_warn("oauth_address_limited", LOG_STR("address", key), LOG_STR("route", ex->route->name));
     authenticator_answer_limited(ex, retry_ms);
     return false;
+}
+
+bool authority_admit(struct oauth *oauth, struct exchange *ex)
+{
+    return admit(oauth, oauth->asks, ex);
+}
+
+bool authority_admit_call(struct oauth *oauth, struct exchange *ex)
+{
+    return admit(oauth, oauth->calls, ex);
 }
 
 bool authority_try(struct oauth *oauth, const char *id)

@@ -23,15 +23,18 @@ struct oauth {
     struct auto_approval *auto_approval;       /* NULL: nobody gets in without a connect code */
     uint8_t state_key[SIGNED_STATE_KEY_BYTES]; /* of pages; the same for all relays of a database */
 
-    pthread_mutex_t lock;    /* of what follows */
-    struct rate_limit *asks; /* what strangers make the relay remember or fetch, by address */
-    struct lru tries;        /* struct tries, by the id of a request for a person's consent */
-    struct lru documents;    /* of client_document.c */
-    unsigned fetches;        /* of documents, under way */
+    pthread_mutex_t lock;     /* of what follows */
+    struct rate_limit *asks;  /* what strangers make the relay remember or fetch, by address */
+    struct rate_limit *calls; /* what is looked up, and remembered, for clients, by address */
+    struct lru tries;         /* struct tries, by the id of a request for a person's consent */
+    struct lru documents;     /* of client_document.c */
+    unsigned fetches;         /* of documents, under way */
 };
 
 /* Counts what a stranger makes the relay do. False: it was one too many, and is answered with 429. */
 MUST_CHECK bool authority_admit(struct oauth *oauth, struct exchange *ex);
+/* The same for a client's calls, of which there may be more. */
+MUST_CHECK bool authority_admit_call(struct oauth *oauth, struct exchange *ex);
 
 struct relay;
 /* A grant ended: identities are looked up anew, and what is parked looks whether it still may. */

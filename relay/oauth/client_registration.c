@@ -13,8 +13,8 @@
 #include "endpoint.h"
 
 enum {
-    UNUSED_MAX = 1000,            /* registrations that never got a token */
-    CROWDED_AGE_MS = 3600 * 1000, /* and how old of those go when there are as many */
+    UNUSED_MAX = 1000,           /* registrations that never got a token */
+    CROWDED_AGE_MS = 900 * 1000, /* and how old of those go when there are as many: older than a page gets */
 };
 
 static const char *const fault_codes[] = {
@@ -40,7 +40,8 @@ static bool read_metadata(struct exchange *ex, struct client_metadata *out)
     return fault == CLIENT_METADATA_FINE;
 }
 
-/* Who registers by the thousand does not keep others out for long: what is an hour old has had its time. */
+/* Who registers by the thousand does not keep others out for long: what is older has had its time. One address
+ * may not register as many in that time (authority_admit). */
 static enum store_status add(const struct relay *relay, const struct store_client *client)
 {
     enum store_refusal refusal = REFUSAL_NONE;

@@ -27,6 +27,7 @@ struct oauth_options {
     const struct typed_code_key *code_key; /* what pages are signed with is derived from it */
     int64_t access_ttl_ms, refresh_ttl_ms;
     int64_t asks_per_minute, ban_ms; /* of one address: registrations and the like; 0: no limit */
+    int64_t calls_per_minute;        /* the same, of what clients ask of the token endpoint and give back */
     bool auto_approve;
     const char *clients, *known_clients; /* as auto_approval_options has them */
     const char *default_namespace;

@@ -32,8 +32,9 @@ static void revoke(struct exchange *ex, const char *client_id, const char *token
 
 enum verdict oauth_revoke(struct exchange *ex)
 {
+    const struct relay *relay = ex->app;
     struct form form;
-    if (!endpoint_read_form(ex, &form))
+    if (!authority_admit_call(relay->oauth, ex) || !endpoint_read_form(ex, &form))
         return VERDICT_DONE;
     const char *token = form_get(&form, "token");
     char *client_id = client_proof_read(ex, &form);

@@ -287,8 +287,9 @@ static void give(const struct asked *asked, const char *type)
 
 enum verdict oauth_token(struct exchange *ex)
 {
+    const struct relay *relay = ex->app;
     struct form form;
-    if (!endpoint_read_form(ex, &form))
+    if (!authority_admit_call(relay->oauth, ex) || !endpoint_read_form(ex, &form))
         return VERDICT_DONE;
     const char *type = form_get(&form, "grant_type");
     char *client_id = NULL;

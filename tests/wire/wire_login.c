@@ -250,8 +250,8 @@ START_TEST(a_token_that_another_command_stored_meanwhile_is_not_sent_here)
     char *at_home = xasprintf("HOME=%s", home);
     const char *build = getenv("PATCHCORD_BUILD");
     char *there = xasprintf("%s/patchcord", build ? build : "build"), *program = realpath(there, NULL);
-    const char *const argv[] = {
-        "sh", "-c", "cd \"$0\" && exec \"$@\"", project, program, "agent", "--login", "--server", url(), NULL};
+    const char *const argv[] = {"sh", "-c", "cd \"$0\" && exec \"$@\"", project, program, "agent", "--login",
+        "--server", url(), NULL};
     run_program(argv, (const char *const[]){at_home, "XDG_CONFIG_HOME", NULL}, NULL, LOGIN_MS, &result);
     says(&result.out, "This folder is now frontend@shop");
     const char *asked = peer_request(peer, "/api/inbox?count_only=1&limit=0", 1)->headers;

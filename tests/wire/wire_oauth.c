@@ -1056,6 +1056,24 @@ START_TEST(registrations_are_limited_by_rate)
 }
 END_TEST
 
+/* Each refresh is kept for as long as refresh tokens live, and each guess is looked up. */
+START_TEST(calls_of_the_token_endpoint_are_limited_by_rate)
+{
+    static const char *const env[] = {"PATCHCORD_RATE_LIMIT_PER_MINUTE=20", "PATCHCORD_LOG_LEVEL=debug", NULL};
+    begin(env);
+    log_in("--agent alice@team");
+    for (int i = 1; i < 20; i++) {
+        refresh_with(client, refresh_token);
+        has_status(&v, 200);
+    }
+    refresh_with(client, refresh_token);
+    has_status(&v, 429);
+    ck_assert_str_eq(visitor_json(&v, "error"), "rate_limited");
+    ck_assert_int_eq(visitor_post(&v, "/revoke", "client_id=patchcord&token=x"), 429);
+    is_agent(access_token, "alice@team");
+}
+END_TEST
+
 START_TEST(registrations_are_limited_in_number)
 {
     enum { UNUSED_MAX = 1000 };
@@ -1065,7 +1083,9 @@ START_TEST(registrations_are_limited_in_number)
     for (int i = 0; i < UNUSED_MAX; i++)
         ck_assert_int_eq(visitor_register(&v, PUBLIC), 201);
     ck_assert_int_eq(visitor_register(&v, PUBLIC), 503);
-    faults_pass_time(faults, MS_PER_HOUR + MS_PER_SECOND);
+    faults_pass_time(faults, 14 * MS_PER_MINUTE);
+    ck_assert_int_eq(visitor_register(&v, PUBLIC), 503);
+    faults_pass_time(faults, MS_PER_MINUTE + MS_PER_SECOND);
     ck_assert_int_eq(visitor_register(&v, PUBLIC), 201);
     refresh_with(client, refresh_token);
     has_status(&v, 200);
@@ -1248,6 +1268,7 @@ int main(void)
     tcase_add_test(tests, only_the_browser_that_saw_the_page_may_decide);
     tcase_add_test(tests, a_form_of_another_page_or_changed_is_refused);
     tcase_add_test(tests, registrations_are_limited_by_rate);
+    tcase_add_test(tests, calls_of_the_token_endpoint_are_limited_by_rate);
     tcase_add_test(tests, registrations_are_limited_in_number);
     tcase_add_test(tests, registrations_are_limited_in_size);
     tcase_add_test(tests, a_client_reads_and_writes_its_own_namespaces_alone);
