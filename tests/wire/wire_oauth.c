@@ -1,5 +1,6 @@
 /* Logging in, on the real relay: how it goes well, and every way in which somebody may try to get in, or get
  * more, than the operator's code gives. After each test the relay's log has no secret. */
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -1173,6 +1174,93 @@ START_TEST(with_also_it_is_the_same_agent_in_several_namespaces)
 }
 END_TEST
 
+/* ---- attacks: all at once ---- */
+
+enum { AT_ONCE = 12 };
+
+/* The same form, sent so many times at the same moment. */
+struct rush {
+    const char *path, *form;
+    pthread_barrier_t start;
+    int statuses[AT_ONCE];
+};
+struct rusher {
+    struct rush *rush;
+    int number;
+};
+
+static void *rush_in(void *arg)
+{
+    const struct rusher *rusher = arg;
+    struct rush *rush = rusher->rush;
+    char *url = xasprintf("%s%s", v.relay->url, rush->path);
+    char *cookie = xasprintf("Cookie: %s", v.cookie);
+    const char *const headers[] = {"Content-Type: application/x-www-form-urlencoded", cookie, NULL};
+    struct http_reply reply;
+    pthread_barrier_wait(&rush->start);
+    http_call("POST", url, headers, rush->form, &reply);
+    rush->statuses[rusher->number] = reply.status;
+    http_reply_free(&reply);
+    free(url);
+    free(cookie);
+    return NULL;
+}
+
+/* How many of them got that status. */
+static int count_in_rush(const char *path, const char *form, int status)
+{
+    struct rush rush = {.path = path, .form = form};
+    struct rusher rushers[AT_ONCE];
+    pthread_t threads[AT_ONCE];
+    int count = 0;
+    ck_assert_int_eq(pthread_barrier_init(&rush.start, NULL, AT_ONCE), 0);
+    for (int i = 0; i < AT_ONCE; i++) {
+        rushers[i] = (struct rusher){&rush, i};
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, rush_in, &rushers[i]), 0);
+    }
+    for (int i = 0; i < AT_ONCE; i++) {
+        ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+        count += rush.statuses[i] == status;
+    }
+    pthread_barrier_destroy(&rush.start);
+    return count;
+}
+
+START_TEST(wrong_codes_all_at_once_are_five)
+{
+    ask();
+    char *form = xasprintf("request=%s&decision=allow&code=%s", v.state, UNKNOWN_CODE);
+    ck_assert_int_eq(count_in_rush("/authorize", form, 400), 5);
+    free(form);
+}
+END_TEST
+
+START_TEST(a_connect_code_all_at_once_counts_once)
+{
+    char *connect = visitor_connect_code(&v, "--agent alice@team");
+    ask();
+    char *form = xasprintf("request=%s&decision=allow&code=%s", v.state, connect);
+    ck_assert_int_eq(count_in_rush("/authorize", form, 303), 1);
+    free(form);
+    free(connect);
+}
+END_TEST
+
+START_TEST(a_code_all_at_once_gives_one_pair_and_takes_it_back)
+{
+    char *code = allow_as("--agent alice@team");
+    char *form = xasprintf("grant_type=authorization_code&client_id=%s&code=%s&redirect_uri=%s%s", client,
+        code, CALLBACK_ESC, VERIFIER);
+    ck_assert_int_eq(count_in_rush("/token", form, 200), 1);
+    struct program_result result = {0};
+    ck_assert_int_eq(relay_command(v.relay, "grants list", NULL, &result), 0);
+    ck_assert_msg(!strstr(buf_text(&result.out), "alice@team"), "%s", buf_text(&result.out));
+    program_result_free(&result);
+    free(form);
+    free(code);
+}
+END_TEST
+
 /* ---- revoking ---- */
 
 START_TEST(a_client_gives_back_its_access)
@@ -1273,6 +1361,9 @@ int main(void)
     tcase_add_test(tests, registrations_are_limited_in_size);
     tcase_add_test(tests, a_client_reads_and_writes_its_own_namespaces_alone);
     tcase_add_test(tests, with_also_it_is_the_same_agent_in_several_namespaces);
+    tcase_add_test(tests, wrong_codes_all_at_once_are_five);
+    tcase_add_test(tests, a_connect_code_all_at_once_counts_once);
+    tcase_add_test(tests, a_code_all_at_once_gives_one_pair_and_takes_it_back);
     tcase_add_loop_test(tests, a_client_gives_back_its_access, 0, 2);
     tcase_add_test(tests, a_revoked_grant_ends_its_parked_waits);
     return run_suite(suite);
