@@ -11,7 +11,7 @@ RUN make -j"$(nproc)" all && make install DESTDIR=/out PREFIX=/usr/local && stri
 FROM debian:12-slim
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates libbsd0 libcurl4 libgnutls30 libjson-c5 libmicrohttpd12 \
-        libsodium23 libsqlite3-0 \
+        libpq5 libsodium23 libsqlite3-0 \
     && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin patchcord \
     && install -d -o patchcord -g patchcord -m 700 /data

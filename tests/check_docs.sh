@@ -1,6 +1,7 @@
 #!/bin/sh
 # Proves that the docs match the programs: every setting, tool, argument, endpoint and command of the tables is in its document;
-# every command and option that a document's shell example uses exists; examples parse; links lead somewhere.
+# every command and option that a document's shell example uses exists; examples parse; links lead somewhere; and the image
+# of the Dockerfile has the libraries that they are linked to.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -59,6 +60,20 @@ sed -n 's/^#*\([A-Z_]*\)=.*/\1/p' .env.server.example >"$work/example_settings"
 while read -r name <&3; do
     expect ".env.server.example has $name, which is no setting" grep -qx "$name" "$work/relay_settings"
 done 3<"$work/example_settings"
+
+# ---- the image ----
+
+# Debian names a library's package by its soname: libpq.so.5 is in libpq5, libsqlite3.so.0 in libsqlite3-0. Elsewhere the numbers
+# may be others. libmd comes with libbsd.
+if grep -qsx 'VERSION_CODENAME=bookworm' /etc/os-release; then
+    readelf -d "$build/patchcord" "$build/patchcord-relay" | sed -n 's/.*NEEDED.*\[\(lib.*\)\.so\.\([0-9]*\)\]$/\1 \2/p' |
+        grep -vE '^lib(c|m|md) ' | sed 's/\([0-9]\) /\1-/; s/ //' | sort -u >"$work/libraries"
+    expect "no library found in the programs" test -s "$work/libraries"
+    sed -n '/^FROM debian:12-slim$/,$p' Dockerfile | tr -cs 'a-z0-9.-' '\n' >"$work/image"
+    while read -r package <&3; do
+        expect "the Dockerfile's image has no $package, which the programs are linked to" grep -qx "$package" "$work/image"
+    done 3<"$work/libraries"
+fi
 
 # ---- shell examples ----
 for doc in $docs; do
