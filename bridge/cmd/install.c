@@ -66,14 +66,13 @@ static int install_all(struct install *in)
     for (const struct client *client = clients; client->name; client++)
         found += install_client(in, client);
     if (found == 0)
-        puts("None of the agents' programs is found here that are set up by it; in a project patchcord agent "
-             "works all the "
-             "same.");
+        puts("No agents' program that it sets up was found here (Claude Code, Codex, ...): run it again when "
+             "one is there.");
     else if (in->problems == 0)
         puts(in->rehearse ? "Nothing was written." : "Everything is in place.");
     if (!in->rehearse)
-        puts("\nIn each project: patchcord agent --server URL --token -\n"
-             "(patchcord-relay serve runs a relay on this machine, at http://localhost:8000)");
+        puts("\nNext: `patchcord-relay serve` runs a relay on this machine; `patchcord-relay invite "
+             "AGENT@NAMESPACE` prints\na line to paste in the folder of that agent's project.");
     return in->problems ? COMMAND_ERROR : COMMAND_DONE;
 }
 

@@ -152,7 +152,7 @@ static void set_status_line(struct install *in, const char *settings, struct jso
     struct json_object *old = json_edit_find(root, path), *old_command = json_edit_find(root, command);
     bool other = old && !(old_command && strstr(json_object_get_string(old_command), "patchcord"));
     char *program = install_shell_word(in->program),
-         *line = xasprintf("%s statusline%s", program, in->full ? " --full" : "");
+         *line = xasprintf("%s statusline --client claude_code%s", program, in->full ? " --full" : "");
     if (other && !installed_has_member(in->installed, settings, path)) {
         printf("Claude Code: your status line stays as it is; `%s` prints ours.\n", line);
     } else {

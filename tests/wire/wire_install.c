@@ -256,7 +256,7 @@ END_TEST
 START_TEST(nothing_found_is_no_error)
 {
     must_run("install");
-    says(&result.out, "None of the agents' programs is found here");
+    says(&result.out, "No agents' program that it sets up was found here");
     ck_assert_ptr_null(text_of(".agents/skills/patchcord/SKILL.md"));
     must_run("uninstall");
 }
@@ -265,9 +265,9 @@ END_TEST
 static const struct {
     const char *before, *wanted;
 } lines[] = {
-    {"{}", "/patchcord statusline\""},
+    {"{}", "/patchcord statusline --client claude_code\""},
     {"{\"statusLine\": {\"type\": \"command\", \"command\": \"node ~/.claude/patchcord-statusline.mjs\"}}",
-        "/patchcord statusline\""},
+        "/patchcord statusline --client claude_code\""},
     {"{\"statusLine\": {\"type\": \"command\", \"command\": \"my line\"}}", "\"my line\""},
 };
 
@@ -286,7 +286,7 @@ START_TEST(the_full_line_is_set_later_too)
     put(SETTINGS, "{}");
     must_run("install");
     must_run("install --full");
-    expect_in(SETTINGS, "/patchcord statusline --full\"");
+    expect_in(SETTINGS, "/patchcord statusline --client claude_code --full\"");
     must_run("uninstall");
     expect_text(SETTINGS, "{}");
 }
@@ -298,7 +298,7 @@ START_TEST(what_somebody_changed_since_stays)
     put(".codex/config.toml", "");
     must_run("install");
     char *text = text_of(SETTINGS);
-    char *at = strstr(text, " statusline\"");
+    char *at = strstr(text, " statusline ");
     ck_assert_ptr_nonnull(at);
     at[strlen(" statusline") - 1] = 'E';
     put(SETTINGS, text);
