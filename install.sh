@@ -81,7 +81,6 @@ build library:gnutls       libgnutls28-dev      gnutls-devel        gnutls-dev  
 build library:check        check                check-devel         check-dev         check
 test  command:clang        clang                clang               clang             clang
 test  fuzzer:clang         libclang-rt-14-dev   compiler-rt         compiler-rt       compiler-rt
-test  command:curl         curl                 curl                curl              curl
 test  command:git          git                  git                 git               git
 test  command:curl         curl                 curl                curl              curl
 test  command:shellcheck   shellcheck           ShellCheck          shellcheck        shellcheck

@@ -53,8 +53,8 @@ const struct setting config_settings[] = {
 };
 
 #define HOW_TO_SET_UP                                                                                        \
-    "run `patchcord agent --server URL --token -` in this folder (the relay's operator makes a token with "  \
-    "`patchcord-relay token add AGENT@NAMESPACE`)"
+    "run `patchcord agent --server URL --token -` in this folder, or the line that the relay's operator "    \
+    "gets from `patchcord-relay invite AGENT@NAMESPACE`"
 
 /* What was given is not repeated: it may have a password in it. */
 #define NOT_A_URL "it has to be an http(s) URL without a user's name: https://relay.example.com"

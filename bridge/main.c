@@ -35,7 +35,7 @@ static void print_overview(FILE *to)
           "Messages between AI agents, through a Patchcord relay.\n\nCommands:\n",
         to);
     for (size_t i = 0; i < LENGTH_OF(commands); i++)
-        fprintf(to, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
+        fprintf(to, "  %-11s %s\n", commands[i]->name, commands[i]->summary);
     fputs("\nWithout a command and without a terminal on standard input it is `patchcord mcp`.\n\n"
           "Options of every command:\n"
           "  --as AGENT@NAMESPACE  the stored identity to use\n"

@@ -272,7 +272,7 @@ static void say_next(const struct agent *agent)
     bool claude = strcmp(agent->client->name, "claude_code") == 0;
     printf("\nNow start %s in this folder%s, and say for example:\n"
            "  \"check your patchcord inbox\"\n"
-           "  \"ask backend over patchcord to run the migration, and wait for the answer\"\n",
+           "  \"ask NAME over patchcord how far it is, and wait for the answer\" (NAME: another agent)\n",
         agent->client->title,
         claude                                      ? " (it asks once whether you trust the folder)"
         : strcmp(agent->client->name, "codex") == 0 ? " (it has to trust the folder)"
@@ -287,8 +287,9 @@ static int set_up(struct agent *agent, struct buf *why)
         return why->len > 0 ? fail(agent, exit_code, why) : exit_code;
     if (!put_entry(agent, why) || !agent_identity_keep(&agent->who, why))
         return fail(agent, COMMAND_ERROR, why);
-    printf("%s at %s: the relay knows the token; it is stored for %s in %s.\n", agent->who.agent,
-        agent->who.config.url, agent->client->title, agent->folder);
+    printf(
+        "This folder is %s at %s for %s: the relay knows the token, which is kept outside of the project.\n",
+        agent->who.agent, agent->who.config.url, agent->client->title);
     bool written = client_setup_commit(&agent->setup, &changed, why);
     if (written && changed.len > 0)
         printf("Written:\n%s", buf_text(&changed));
@@ -356,8 +357,8 @@ static int run_init(const struct config_options *options, int argc, char **argv)
 }
 
 #define OPTIONS_USAGE                                                                                        \
-    "[--client NAME] [--server URL] [--token - | --code CODE | --login] [--pin PIN | --ca FILE] [--print] "  \
-    "[--remove]"
+    "[--client NAME] [--server URL] [--token - | --code CODE | --login]\n"                                   \
+    "                       [--pin PIN | --ca FILE] [--print] [--remove]"
 
 const struct command command_agent = {
     .name = "agent",

@@ -16,8 +16,8 @@
     "which relay? Say --server URL. `patchcord-relay serve` starts one on this machine "                     \
     "(http://localhost:8000); for another one ask who runs it"
 #define WHICH_TOKEN                                                                                          \
-    "no token is stored for this folder: say --token - (the relay's operator makes one with "                \
-    "`patchcord-relay token add AGENT@NAMESPACE`), --code CODE, or --login"
+    "no token is stored for this folder: paste the line that the relay's operator gets from "                \
+    "`patchcord-relay invite AGENT@NAMESPACE`, or say --token -, --code CODE or --login"
 #define CHECK_PATH "/api/inbox?count_only=1&limit=0"
 
 enum { HTTP_UNAUTHORIZED = 401, HTTP_FORBIDDEN = 403 };

@@ -161,7 +161,7 @@ static int run(const struct config_options *options, int argc, char **argv)
 const struct command command_statusline = {
     .name = "statusline",
     .usage = "patchcord statusline [--full] [--client NAME]",
-    .summary = "the status line of Claude Code: who the agent is, and what waits for it",
+    .summary = "the status line of Claude Code",
     .help =
         "Reads the JSON that Claude Code gives its status line, and prints one line:\n"
         "\n"

@@ -26,18 +26,22 @@ static bool is_url(const char *text)
 static const char *read_url(const struct command_line *line, const struct config *config)
 {
     const char *url = command_value(line, "url");
-    if (!url) {
-        if (config->public_url_is_default)
-            (void)fprintf(stderr,
-                "patchcord-relay: warning: only this machine reaches %s: set PATCHCORD_PUBLIC_URL, or give "
-                "--url\n",
-                config->public_url);
+    if (!url)
         return config->public_url;
-    }
     if (is_url(url))
         return url;
     (void)command_fail("'%s' is no URL of a relay", url);
     return NULL;
+}
+
+/* Whoever pastes the line elsewhere would look for the relay there. */
+static void say_where(const struct config *config, const struct command_line *line)
+{
+    if (!command_value(line, "url") && config->public_url_is_default)
+        (void)fputs(
+            "patchcord-relay: this line is for an agent on this machine; for another one say --url, or set "
+            "PATCHCORD_PUBLIC_URL\n",
+            stderr);
 }
 
 static int hand_out(const struct config *config, struct store *store, const struct command_line *line)
@@ -51,6 +55,8 @@ static int hand_out(const struct config *config, struct store *store, const stru
     if (exit_code == EXIT_SUCCESS &&
         (printf("patchcord agent --server %s --code %s\n", url, code) < 0 || fflush(stdout) != 0))
         exit_code = command_fail("the line could not be written to stdout: make another");
+    if (exit_code == EXIT_SUCCESS)
+        say_where(config, line);
     secret_wipe(code, sizeof code);
     return exit_code;
 }

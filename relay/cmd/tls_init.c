@@ -154,11 +154,12 @@ out:
 /* An env file for the relay; what agents need stands in its comments. */
 static int report(const char *cert_path, const char *key_path, const char *pin)
 {
-    const int written = printf("# For the relay's env file:\nPATCHCORD_TLS_CERT=%s\nPATCHCORD_TLS_KEY=%s\n"
-                               "# For agents, beside PATCHCORD_URL and PATCHCORD_TOKEN, with a copy of that "
-                               "certificate:\n# PATCHCORD_CA_FILE=/path/to/" CERT_FILE "\n"
-                               "# The certificate's pin, for curl --pinnedpubkey:\n# sha256//%s\n",
-        cert_path, key_path, pin);
+    const int written =
+        printf("# For the relay's env file:\nPATCHCORD_TLS_CERT=%s\nPATCHCORD_TLS_KEY=%s\n"
+               "# Agents trust it by its pin (patchcord agent --pin, curl --pinnedpubkey), or by a "
+               "copy of the\n# certificate, not of the key (--ca, PATCHCORD_CA_FILE):\n"
+               "# sha256//%s\n",
+            cert_path, key_path, pin);
     return written < 0 || fflush(stdout) != 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 

@@ -131,6 +131,7 @@ START_TEST(the_line_names_the_relay)
         free(refused);
     }
     ck_assert_int_eq(relay_command(relay, "invite patchcord@team", NULL, &result), 1);
+    ck_assert_ptr_null(strstr(buf_text(&result.err), "PATCHCORD_PUBLIC_URL"));
 }
 END_TEST
 
