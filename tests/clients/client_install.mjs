@@ -1,4 +1,4 @@
-// A machine set up by the commands of the README, in a home of its own: install.sh, a token, `patchcord agent`; then the real
+// A machine set up by the commands of the README, in a home of its own: install.sh, an invitation, its line; then the real
 // Claude Code and the real Codex find it there. And everything taken away again. Releases: what is checked before it is unpacked.
 import { execFileSync } from "node:child_process";
 import { createReadStream, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
@@ -63,7 +63,14 @@ async function must(somebody, command, args, more = {}) {
 
 const install = (somebody, ...args) => must(somebody, path.join(source, "install.sh"), args);
 
-// What the person does in a project, the token on standard input.
+// What the person does in a project: pastes the line of an invitation, with more behind it.
+async function paste(somebody, address, ...args) {
+    const { code, out, err } = await program("patchcord-relay", ["invite", "--url", relay.url, address], { env: relay.env });
+    expect(code === 0, `invite: ${err}`);
+    return must(somebody, "sh", ["-c", `${out.trim()} "$@"`, "sh", ...args]);
+}
+
+// The same with a token on standard input.
 async function agent(somebody, address, ...args) {
     return must(somebody, "patchcord", ["agent", "--server", relay.url, "--token", "-", ...args],
         { input: await relay.token(address) });
@@ -74,13 +81,13 @@ function expectNoToken({ project }) {
         if (entry.isFile()) expect(!readFileSync(path.join(entry.parentPath, entry.name), "utf8").includes("pc_"), entry.name);
 }
 
-check("install.sh and patchcord agent: Claude Code lists Patchcord as connected", async () => {
+check("install.sh and an invitation: Claude Code lists Patchcord as connected", async () => {
     const somebody = person();
     const before = files(somebody);
     await install(somebody, "--dry-run");
     expectSame(before, files(somebody), "--dry-run");
     await install(somebody);
-    expectMatch(await agent(somebody, "claude@shop"), /claude@shop .*the relay knows the token/, "what agent says");
+    expectMatch(await paste(somebody, "claude@shop"), /claude@shop .*the relay knows the token/, "what agent says");
     expectMatch(await must(somebody, "claude", ["mcp", "list"]), /^patchcord: patchcord mcp --client claude_code - ✔ Connected$/m,
         "the list");
     expectNoToken(somebody);
@@ -132,7 +139,7 @@ check("Codex starts with the bridge required, and reads its inbox", async () => 
     const { url, seen } = await codexModel("inbox", {});
     const somebody = person(url);
     await install(somebody);
-    await agent(somebody, "codex@shop", "--codex");
+    await paste(somebody, "codex@shop", "--client", "codex");
     const file = path.join(somebody.project, ".codex/config.toml");
     writeFileSync(file, `${readFileSync(file, "utf8")}required = true\ndefault_tools_approval_mode = "approve"\n`);
     const sent = await program(bridge, ["send", "codex", "hello codex"], {
