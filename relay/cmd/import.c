@@ -12,7 +12,7 @@
 #include "command.h"
 #include "export_line.h"
 
-enum { READ_BYTES = 256 * 1024, PAGE_BYTES = 8 * 1024 * 1024 };
+enum { READ_BYTES = 256 * 1024, PAGE_BYTES = 4 * 1024 * 1024 };
 
 /* ---- lines, no longer than they may be ---- */
 

@@ -121,5 +121,8 @@ enum store_status remote_device_redeem(struct store *s, const char *device_hash,
     enum store_refusal *refusal);
 enum store_status remote_oauth_cleanup(
     struct store *s, int64_t max_age_ms, bool dry_run, struct store_oauth_cleanup *result);
+enum store_status remote_dump(
+    struct store *s, enum dump_kind kind, struct json_object *after, struct json_object *rows);
+enum store_status remote_load(struct store *s, enum dump_kind kind, struct json_object *rows, int64_t *taken);
 
 #endif

@@ -110,12 +110,23 @@ struct talk {
     char *waiting;     /* the id of what waits for bob */
 };
 
+/* A new token on the relay's own kind of store. The caller frees. */
+static char *token_add(const struct relay_process *relay, const char *store, const char *address)
+{
+    char *line = xasprintf("token add %s", address);
+    ck_assert_int_eq(run(relay->data_dir, store, line, NULL), 0);
+    char *token = xstrdup(buf_text(&result.out));
+    token[strcspn(token, "\n")] = '\0';
+    free(line);
+    return token;
+}
+
 static struct talk talk_begin(const char *store)
 {
     struct talk t = {
         .relay = relay_start(NULL, (const char *const[]){"PATCHCORD_OUTPUT_FORMAT=json", store, NULL})};
-    t.alice = relay_token(t.relay, "alice@team");
-    t.bob = relay_token(t.relay, "bob@team");
+    t.alice = token_add(t.relay, store, "alice@team");
+    t.bob = token_add(t.relay, store, "bob@team");
     free(tool_ok(t.relay, t.alice, "send_message",
         "{\"to\":\"bob\",\"content\":\"the first octopus\",\"thread\":\"plans\"}"));
     tool_says(t.relay, t.bob, "inbox", "{}", "the first octopus");
