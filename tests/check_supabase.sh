@@ -8,7 +8,7 @@ if [ "${1:-}" != --beside ]; then
     exec tests/supabase.sh "$0" --beside
 fi
 failed=0
-for suite in keep model namespaces oauth offer read send devices; do
+for suite in keep model namespaces oauth offer read send devices dump; do
     STORE_MODEL_OPERATIONS=${STORE_MODEL_OPERATIONS:-1000} "$build/tests/unit/check_store_$suite" || failed=1
 done
 exit $failed
