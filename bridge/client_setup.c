@@ -103,16 +103,6 @@ bool client_setup_remove(struct client_setup *setup, struct buf *why)
            (setup->count < CLIENT_SETUP_FILES || edit_local(&setup->files[1], false, why));
 }
 
-/* Nothing but an object without members: what our entry leaves of a file of its own. */
-static bool is_left_over(const struct buf *text)
-{
-    size_t letters = 0;
-    for (size_t i = 0; i < text->len; i++)
-        letters += strchr(" \t\r\n", text->data[i]) == NULL;
-    return letters == 0 ||
-           (letters == 2 && memchr(text->data, '{', text->len) && memchr(text->data, '}', text->len));
-}
-
 /* With the file goes the program's folder in the project (".claude"), where nothing else is in it. */
 static bool remove_file(struct edited_file *file, struct buf *why)
 {
@@ -128,8 +118,8 @@ static bool remove_file(struct edited_file *file, struct buf *why)
 
 static bool commit_one(struct edited_file *file, mode_t mode, struct buf *why)
 {
-    return file->exists && is_left_over(&file->text) ? remove_file(file, why)
-                                                     : edited_file_commit(file, mode, why);
+    return file->exists && json_edit_is_hollow(&file->text) ? remove_file(file, why)
+                                                            : edited_file_commit(file, mode, why);
 }
 
 bool client_setup_commit(struct client_setup *setup, struct buf *changed, struct buf *why)

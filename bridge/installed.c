@@ -10,6 +10,7 @@
 
 #include "../common/alloc.h"
 #include "../common/secret.h"
+#include "edit_path.h"
 #include "edited_file.h"
 #include "json_edit.h"
 #include "private_folder.h"
@@ -166,16 +167,6 @@ static bool add_note(struct installed *installed, struct json_object *note, stru
 
 /* ---- changes of files ---- */
 
-/* Nothing, or an object without members: what is left where ours was all. */
-static bool is_hollow(const struct buf *text)
-{
-    size_t letters = 0;
-    for (size_t i = 0; i < text->len; i++)
-        letters += strchr(" \t\r\n", text->data[i]) == NULL;
-    return letters == 0 ||
-           (letters == 2 && memchr(text->data, '{', text->len) && memchr(text->data, '}', text->len));
-}
-
 /* How many of the folders above the path are missing. */
 static int64_t missing_folders(const char *path)
 {
@@ -195,7 +186,7 @@ static void note_before(struct json_object *note, const struct edited_file *file
 {
     if (!file->exists)
         json_add_int(note, "folders", missing_folders(file->target));
-    else if (is_hollow(&file->before))
+    else if (json_edit_is_hollow(&file->before))
         json_add_text_len(note, "before", buf_text(&file->before), file->before.len);
 }
 
@@ -225,23 +216,13 @@ static bool left_alone(const struct edited_file *file, struct buf *problem, stru
     return false;
 }
 
-static char *shown_path(const char *const *path)
-{
-    struct buf out = {0};
-    for (size_t i = 0; path[i]; i++)
-        buf_printf(&out, "%s%s", i ? "." : "", path[i]);
-    return buf_take(&out);
-}
-
 /* Depth of what was there before: never the thing itself. */
 static void note_depth(
     struct json_object *note, const struct edited_file *file, const char *const *path, bool array)
 {
     struct buf ignored = {0};
     struct json_object *root = json_edit_parse(&file->text, &ignored);
-    size_t depth = json_edit_depth(root, path), len = 0;
-    while (path[len])
-        len++;
+    size_t depth = json_edit_depth(root, path), len = edit_path_len(path);
     json_add_int(note, "keep", (int64_t)(depth == len && !array ? len - 1 : depth));
     json_object_put(root);
     buf_free(&ignored);
@@ -259,15 +240,16 @@ static bool change_json(struct installed *installed, const char *kind, edit_fn *
     struct json_object *note = note_of(kind, path_of_file, path);
     json_add(note, "value", json_object_get(value));
     note_depth(note, &file, path, edit == json_edit_add_item);
-    char *what = shown_path(path);
+    struct buf what = {0};
+    edit_path_print(path, edit_path_len(path), &what);
     bool ok = edit(&file.text, path, value, &problem);
     if (ok) {
-        ok = commit(installed, &file, note, MODE_PRIVATE, what, why);
+        ok = commit(installed, &file, note, MODE_PRIVATE, buf_text(&what), why);
     } else {
         json_object_put(note);
         left_alone(&file, &problem, why);
     }
-    free(what);
+    buf_free(&what);
     edited_file_free(&file);
     return ok;
 }
@@ -385,10 +367,10 @@ static bool put_back(
 {
     struct json_object *before;
     bool changed = edited_file_changed(file), ok;
-    if (is_hollow(&file->text) && json_object_object_get_ex(note, "folders", NULL)) {
+    if (json_edit_is_hollow(&file->text) && json_object_object_get_ex(note, "folders", NULL)) {
         ok = installed->rehearse || remove_file(file, note, why);
     } else {
-        if (is_hollow(&file->text) && json_object_object_get_ex(note, "before", &before)) {
+        if (json_edit_is_hollow(&file->text) && json_object_object_get_ex(note, "before", &before)) {
             buf_reset(&file->text);
             buf_append(
                 &file->text, json_object_get_string(before), (size_t)json_object_get_string_len(before));
@@ -426,9 +408,9 @@ static bool edit_back(
         return toml_edit_remove(&file->text, path, why);
     if (!is_anothers(note, file, path))
         return json_edit_remove(&file->text, path, (size_t)keep, why);
-    char *what = shown_path(path);
-    buf_printf(&installed->report, "%s: %s was changed since, and stays\n", file->path, what);
-    free(what);
+    buf_printf(&installed->report, "%s: ", file->path);
+    edit_path_print(path, edit_path_len(path), &installed->report);
+    buf_puts(&installed->report, " was changed since, and stays\n");
     return true;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../common/alloc.h"
+#include "edit_path.h"
 #include "json_layout.h"
 
 struct json_object *json_edit_parse(const struct buf *text, struct buf *why)
@@ -12,6 +13,20 @@ struct json_object *json_edit_parse(const struct buf *text, struct buf *why)
     struct json_object *root = json_view_parse(&view, why);
     json_view_free(&view);
     return root;
+}
+
+bool json_edit_is_hollow(const struct buf *text)
+{
+    static const char object[] = "{}";
+    size_t seen = 0;
+    for (size_t i = 0; i < text->len; i++) {
+        if (json_is_blank(text->data[i]))
+            continue;
+        if (seen == sizeof object - 1 || text->data[i] != object[seen])
+            return false;
+        seen++;
+    }
+    return seen == 0 || seen == sizeof object - 1;
 }
 
 /* ---- paths ---- */
@@ -34,33 +49,7 @@ size_t json_edit_depth(struct json_object *root, const char *const *path)
     return depth;
 }
 
-static size_t path_len(const char *const *path)
-{
-    size_t len = 0;
-    while (path[len])
-        len++;
-    return len;
-}
-
-static void path_print(const char *const *path, size_t len, struct buf *out)
-{
-    for (size_t i = 0; i < len; i++)
-        buf_printf(out, "%s%s", i ? "." : "", path[i]);
-}
-
 /* ---- changing the text ---- */
-
-/* Puts what in place of the bytes from from to to. */
-static void splice(struct buf *text, size_t from, size_t to, const struct buf *what)
-{
-    struct buf changed = {0};
-    buf_append(&changed, text->data, from);
-    if (what)
-        buf_append(&changed, what->data, what->len);
-    buf_append(&changed, text->data + to, text->len - to);
-    buf_wipe(text);
-    *text = changed;
-}
 
 /* Behind the last byte before at that is no white space: a comment's end, too. */
 static size_t content_end(const struct json_view *view, size_t at)
@@ -94,9 +83,9 @@ static void insert(struct buf *text, const struct json_view *view, const struct 
         json_add_indent(view, in->open, &put);
         to = in->close;
     }
-    splice(text, end, to, &put);
+    buf_splice(text, end, to, put.data, put.len);
     if (last && !trailing)
-        splice(text, last->end, last->end, &(struct buf){.data = (char[]){','}, .len = 1});
+        buf_splice(text, last->end, last->end, ",", 1);
     buf_free(&put);
     json_look_free(&look);
 }
@@ -107,7 +96,7 @@ static void replace(struct buf *text, const struct json_view *view, const struct
     struct json_look look = json_look_of(view, in);
     struct buf put = {0};
     json_print_value(value, &look, 0, &put);
-    splice(text, item->value, item->end, &put);
+    buf_splice(text, item->value, item->end, put.data, put.len);
     buf_free(&put);
     json_look_free(&look);
 }
@@ -133,14 +122,14 @@ static void cut(struct buf *text, const struct json_view *view, const struct jso
     size_t from = content_end(view, item->start);
     size_t to = item->comma == JSON_NOWHERE ? item->end : item->comma + 1;
     if (in->count == 1 && all_blank(view, in->open + 1, item->start) && all_blank(view, to, in->close)) {
-        splice(text, in->open + 1, in->close, NULL);
+        buf_splice(text, in->open + 1, in->close, NULL, 0);
         return;
     }
     if (would_hide(view, from, to))
         from = item->start;
-    splice(text, from, to, NULL);
+    buf_splice(text, from, to, NULL, 0);
     if (item->comma == JSON_NOWHERE && index > 0)
-        splice(text, in->items[index - 1].comma, in->items[index - 1].comma + 1, NULL);
+        buf_splice(text, in->items[index - 1].comma, in->items[index - 1].comma + 1, NULL, 0);
 }
 
 /* ---- the changes, and their proof ---- */
@@ -211,7 +200,7 @@ static void draft_look_again(struct draft *draft)
 /* Puts value within objects of the names below depth; a new reference. */
 static struct json_object *wrapped(const char *const *path, size_t depth, struct json_object *value)
 {
-    size_t len = path_len(path);
+    size_t len = edit_path_len(path);
     struct json_object *made = json_object_get(value);
     while (len > depth) {
         struct json_object *outer = json_new_object();
@@ -219,14 +208,6 @@ static struct json_object *wrapped(const char *const *path, size_t depth, struct
         made = outer;
     }
     return made;
-}
-
-static struct json_object *copy_of(struct json_object *value)
-{
-    struct json_object *copy = NULL;
-    if (json_object_deep_copy(value, &copy, NULL) != 0)
-        alloc_failed();
-    return copy;
 }
 
 /* Whether the value that depth names lead to can have members. */
@@ -238,7 +219,7 @@ static bool has_room(struct json_object *root, const char *const *path, size_t d
     if (json_object_is_type(at, json_type_object))
         return true;
     buf_puts(why, "has something else than an object as ");
-    path_print(path, depth, why);
+    edit_path_print(path, depth, why);
     return false;
 }
 
@@ -257,7 +238,7 @@ bool json_edit_set(struct buf *text, const char *const *path, struct json_object
     bool ok = draft_begin(&draft, text, why);
     if (!ok)
         goto out;
-    size_t depth = json_edit_depth(draft.before, path), len = path_len(path);
+    size_t depth = json_edit_depth(draft.before, path), len = edit_path_len(path);
     if (depth == len && json_object_equal(json_edit_find(draft.before, path), value))
         goto out;
     if (depth == len)
@@ -266,7 +247,7 @@ bool json_edit_set(struct buf *text, const char *const *path, struct json_object
     if (!ok)
         goto out;
     struct json_object *put = wrapped(path, depth + 1, value);
-    after = copy_of(draft.before);
+    after = edit_copy(draft.before);
     json_add(holder_of(after, path, depth), path[depth], json_object_get(put));
     struct json_container in = json_container_of(&draft.view, path, depth);
     size_t index = json_index_of(&draft.view, &in, path[depth]);
@@ -313,10 +294,10 @@ bool json_edit_remove(struct buf *text, const char *const *path, size_t keep, st
     struct draft draft;
     struct json_object *after = NULL;
     bool ok = draft_begin(&draft, text, why);
-    if (!ok || json_edit_depth(draft.before, path) < path_len(path))
+    if (!ok || json_edit_depth(draft.before, path) < edit_path_len(path))
         goto out;
-    after = copy_of(draft.before);
-    draft_remove(&draft, after, path, path_len(path), keep);
+    after = edit_copy(draft.before);
+    draft_remove(&draft, after, path, edit_path_len(path), keep);
     ok = draft_commit(&draft, after, text, why);
 out:
     json_object_put(after);
@@ -337,7 +318,7 @@ static bool is_array(struct json_object *value, const char *const *path, struct 
     if (json_object_is_type(value, json_type_array))
         return true;
     buf_puts(why, "has something else than an array as ");
-    path_print(path, path_len(path), why);
+    edit_path_print(path, edit_path_len(path), why);
     return false;
 }
 
@@ -357,7 +338,7 @@ bool json_edit_add_item(struct buf *text, const char *const *path, struct json_o
     bool ok = draft_begin(&draft, text, why);
     if (!ok)
         goto out;
-    if (json_edit_depth(draft.before, path) < path_len(path)) {
+    if (json_edit_depth(draft.before, path) < edit_path_len(path)) {
         ok = set_array_of(text, path, item, why);
         goto out;
     }
@@ -365,9 +346,9 @@ bool json_edit_add_item(struct buf *text, const char *const *path, struct json_o
     ok = is_array(array, path, why);
     if (!ok || find_item(array, item) < json_object_array_length(array))
         goto out;
-    after = copy_of(draft.before);
+    after = edit_copy(draft.before);
     json_append(json_edit_find(after, path), json_object_get(item));
-    struct json_container in = json_container_of(&draft.view, path, path_len(path));
+    struct json_container in = json_container_of(&draft.view, path, edit_path_len(path));
     insert(&draft.copy, &draft.view, &in, NULL, item);
     free(in.items);
     ok = draft_commit(&draft, after, text, why);
@@ -383,7 +364,7 @@ static void draft_remove_items(
 {
     size_t index;
     while ((index = find_item(array, item)) < json_object_array_length(array)) {
-        struct json_container in = json_container_of(&draft->view, path, path_len(path));
+        struct json_container in = json_container_of(&draft->view, path, edit_path_len(path));
         cut(&draft->copy, &draft->view, &in, index);
         free(in.items);
         draft_look_again(draft);
@@ -397,16 +378,16 @@ bool json_edit_remove_item(
     struct draft draft;
     struct json_object *after = NULL;
     bool ok = draft_begin(&draft, text, why);
-    if (!ok || json_edit_depth(draft.before, path) < path_len(path))
+    if (!ok || json_edit_depth(draft.before, path) < edit_path_len(path))
         goto out;
-    after = copy_of(draft.before);
+    after = edit_copy(draft.before);
     struct json_object *array = json_edit_find(after, path);
     ok = is_array(array, path, why);
     if (!ok || find_item(array, item) == json_object_array_length(array))
         goto out;
     draft_remove_items(&draft, array, path, item);
-    if (is_empty(array) && path_len(path) > keep)
-        draft_remove(&draft, after, path, path_len(path), keep);
+    if (is_empty(array) && edit_path_len(path) > keep)
+        draft_remove(&draft, after, path, edit_path_len(path), keep);
     ok = draft_commit(&draft, after, text, why);
 out:
     json_object_put(after);

@@ -16,6 +16,9 @@ enum { JSON_EDIT_MAX_BYTES = 16 * 1024 * 1024 };
 /* What the text says: an object (json_object_put), which is empty for a text of white space and comments.
  * NULL: why has the rule that the text breaks. */
 struct json_object *json_edit_parse(const struct buf *text, struct buf *why);
+/* Whether the text has nothing but blanks, or one object without members: what our changes leave of a file
+ * that has nothing else. */
+bool json_edit_is_hollow(const struct buf *text);
 /* How many of the path's names are there. */
 size_t json_edit_depth(struct json_object *root, const char *const *path);
 /* The value at path, borrowed; NULL: none. */

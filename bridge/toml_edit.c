@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../common/alloc.h"
+#include "edit_path.h"
 #include "json_edit.h"
 #include "toml_text.h"
 
@@ -18,14 +19,6 @@ struct json_object *toml_edit_parse(const struct buf *text, struct buf *why)
 }
 
 /* ---- paths ---- */
-
-static size_t path_len(const char *const *path)
-{
-    size_t len = 0;
-    while (path[len])
-        len++;
-    return len;
-}
 
 static const char *name_at(const struct toml_statement *statement, size_t i)
 {
@@ -45,13 +38,7 @@ static bool is_below(const struct toml_statement *statement, const char *const *
 
 static bool is_at(const struct toml_statement *statement, const char *const *path)
 {
-    return is_below(statement, path) && json_object_array_length(statement->path) == path_len(path);
-}
-
-static void path_print(const char *const *path, struct buf *out)
-{
-    for (size_t i = 0; path[i]; i++)
-        buf_printf(out, "%s%s", i ? "." : "", path[i]);
+    return is_below(statement, path) && json_object_array_length(statement->path) == edit_path_len(path);
 }
 
 /* ---- printing ---- */
@@ -136,16 +123,6 @@ static void print_line(const char *name, struct json_object *value, struct buf *
 
 /* ---- changing the text ---- */
 
-static void splice(struct buf *text, size_t from, size_t to, const struct buf *what)
-{
-    struct buf changed = {0};
-    buf_append(&changed, buf_text(text), from);
-    buf_append(&changed, buf_text(what), what->len);
-    buf_append(&changed, buf_text(text) + to, text->len - to);
-    buf_wipe(text);
-    *text = changed;
-}
-
 static bool ends_line(const struct buf *text, size_t at)
 {
     return at > 0 && text->data[at - 1] == '\n';
@@ -172,7 +149,6 @@ static bool is_blank_line(const struct buf *text, size_t at)
 /* Takes whole lines out. What ended the text without a newline leaves the one before it so, too. */
 static void cut(struct buf *text, size_t from, size_t to, bool blank_before)
 {
-    static const struct buf nothing = {0};
     bool open_end = to == text->len && !ends_line(text, to);
     size_t before = line_before(text, from);
     if (blank_before && before < from && is_blank_line(text, before) &&
@@ -180,7 +156,7 @@ static void cut(struct buf *text, size_t from, size_t to, bool blank_before)
         from = before;
     if (open_end && ends_line(text, from))
         from -= from > 1 && text->data[from - 2] == '\r' ? 2 : 1;
-    splice(text, from, to, &nothing);
+    buf_splice(text, from, to, NULL, 0);
 }
 
 /* Puts a line behind the statement's, or at the text's end (NULL). */
@@ -194,7 +170,7 @@ static void insert_lines(struct buf *text, size_t at, const struct buf *lines)
     buf_append(&put, lines->data, lines->len);
     if (!open_end)
         buf_puts(&put, newline);
-    splice(text, at, at, &put);
+    buf_splice(text, at, at, put.data, put.len);
     buf_wipe(&put);
 }
 
@@ -234,7 +210,7 @@ static bool is_plain(const struct toml *toml, const char *const *path, struct bu
         /* A value at or above the path, or an array of tables, holds more than lines that can be told apart.
          */
         size_t len = json_object_array_length(s->path);
-        bool above = len <= path_len(path);
+        bool above = len <= edit_path_len(path);
         for (size_t k = 0; k < len && above; k++)
             above = strcmp(name_at(s, k), path[k]) == 0;
         reachable = reachable && !(above && s->kind != TOML_TABLE);
@@ -242,9 +218,9 @@ static bool is_plain(const struct toml *toml, const char *const *path, struct bu
     if (reachable && (!table || find_header(toml, path) < toml->count))
         return true;
     buf_puts(why, "has ");
-    path_print(path, why);
+    edit_path_print(path, edit_path_len(path), why);
     buf_puts(why, " in another form than a table of its own; write it as [");
-    path_print(path, why);
+    edit_path_print(path, edit_path_len(path), why);
     buf_puts(why, "], or take it out");
     return false;
 }
@@ -266,14 +242,6 @@ static bool commit(struct buf *text, struct buf *copy, struct json_object *after
     *text = *copy;
     *copy = (struct buf){0};
     return true;
-}
-
-static struct json_object *copy_of(struct json_object *value)
-{
-    struct json_object *copy = NULL;
-    if (json_object_deep_copy(value, &copy, NULL) != 0)
-        alloc_failed();
-    return copy;
 }
 
 /* Removes everything at or below the path from the text. */
@@ -309,7 +277,7 @@ static bool set_member(
 {
     enum { PATH_MAX_NAMES = 8 };
     const char *member[PATH_MAX_NAMES + 1] = {0};
-    size_t len = path_len(path);
+    size_t len = edit_path_len(path);
     if (len >= PATH_MAX_NAMES)
         return false;
     memcpy(member, path, len * sizeof *path);
@@ -326,7 +294,7 @@ static bool set_member(
     if (i < toml.count && value) {
         if (!json_object_equal(old, value)) {
             print_value(value, &line);
-            splice(text, toml.list[i].value_start, toml.list[i].value_end, &line);
+            buf_splice(text, toml.list[i].value_start, toml.list[i].value_end, line.data, line.len);
         }
     } else if (old) {
         ok = remove_below(text, member, why);
@@ -369,7 +337,7 @@ static void append_table(struct buf *text, const char *const *path, struct json_
 static struct json_object *expected_put(
     struct json_object *root, const char *const *path, struct json_object *entry)
 {
-    struct json_object *after = copy_of(root), *at = after, *next;
+    struct json_object *after = edit_copy(root), *at = after, *next;
     for (; *path; path++) {
         if (!json_object_object_get_ex(at, *path, &next)) {
             next = json_new_object();
@@ -417,9 +385,9 @@ out:
 /* Without the table, and without what had no other reason than it: tables above it that have no header. */
 static struct json_object *expected_remove(const struct toml *toml, const char *const *path)
 {
-    struct json_object *after = copy_of(toml->root);
+    struct json_object *after = edit_copy(toml->root);
     const char *at[TOML_MAX_DEPTH + 1] = {0};
-    size_t len = path_len(path);
+    size_t len = edit_path_len(path);
     if (len > TOML_MAX_DEPTH)
         return after;
     memcpy(at, path, len * sizeof *path);
@@ -427,7 +395,7 @@ static struct json_object *expected_remove(const struct toml *toml, const char *
         at[len] = NULL;
         struct json_object *table = json_edit_find(after, at);
         bool empty = table && json_object_object_length(table) == 0;
-        if (len < path_len(path) && (!empty || find_header(toml, at) < toml->count))
+        if (len < edit_path_len(path) && (!empty || find_header(toml, at) < toml->count))
             break;
         const char *name = at[len - 1];
         at[len - 1] = NULL;

@@ -71,6 +71,19 @@ void buf_printf(struct buf *b, const char *format, ...)
     b->len += (size_t)len;
 }
 
+void buf_splice(struct buf *b, size_t from, size_t to, const void *bytes, size_t len)
+{
+    assert(from <= to && to <= b->len);
+    size_t rest = b->len - to;
+    (void)buf_reserve(b, len);
+    memmove(b->data + from + len, b->data + to, rest);
+    if (len > 0) {
+        memcpy(b->data + from, bytes, len);
+    }
+    b->len = from + len + rest;
+    b->data[b->len] = '\0';
+}
+
 void buf_consume(struct buf *b, size_t len)
 {
     assert(len <= b->len);

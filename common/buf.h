@@ -23,6 +23,8 @@ void buf_printf(struct buf *b, const char *format, ...) PRINTF_LIKE(2, 3);
 char *buf_reserve(struct buf *b, size_t len);
 /* Takes over len bytes (no more than were reserved) that were written where buf_reserve said. */
 void buf_commit(struct buf *b, size_t len);
+/* Puts len bytes (not of b) in place of those from from to to (from <= to <= b->len). */
+void buf_splice(struct buf *b, size_t from, size_t to, const void *bytes, size_t len);
 /* Drops the first len bytes (len <= b->len). */
 void buf_consume(struct buf *b, size_t len);
 void buf_reset(struct buf *b);

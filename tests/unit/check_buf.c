@@ -94,6 +94,27 @@ START_TEST(bytes_are_handed_over)
 }
 END_TEST
 
+START_TEST(bytes_take_the_place_of_others)
+{
+    struct buf b = {0};
+    buf_splice(&b, 0, 0, NULL, 0);
+    ck_assert_str_eq(buf_text(&b), "");
+    buf_splice(&b, 0, 0, "ad", 2);
+    buf_splice(&b, 1, 1, "bc", 2);
+    ck_assert_str_eq(buf_text(&b), "abcd");
+    buf_splice(&b, 4, 4, "e", 1);
+    buf_splice(&b, 1, 4, "-", 1);
+    ck_assert_str_eq(buf_text(&b), "a-e");
+    ck_assert_uint_eq(b.len, 3);
+    buf_splice(&b, 1, 2, "0123456789012345678901234567890123456789012345678901234567890123456789", 70);
+    ck_assert_uint_eq(b.len, 72);
+    ck_assert_str_eq(buf_text(&b) + 70, "9e");
+    buf_splice(&b, 0, 72, NULL, 0);
+    ck_assert_str_eq(buf_text(&b), "");
+    buf_free(&b);
+}
+END_TEST
+
 START_TEST(copies_are_ended)
 {
     char *copy = xmemdup_text("a\0bc", 3);
@@ -129,6 +150,7 @@ int main(void)
     tcase_add_test(tests, every_length_fits);
     tcase_add_test(tests, room_is_reserved);
     tcase_add_test(tests, bytes_are_handed_over);
+    tcase_add_test(tests, bytes_take_the_place_of_others);
     tcase_add_test(tests, copies_are_ended);
     tcase_add_test_raise_signal(tests, an_impossible_size_ends_the_process, SIGABRT);
     return run_unit(suite);
