@@ -100,15 +100,18 @@ bool older_entry_is_other(struct json_object *entry)
 
 /* ---- git ---- */
 
+/* The folder's own configuration names programs: a monitor of files, and what fetches an object that is
+ * missing. The environment's list of protocols counts before that configuration. */
 bool git_keeps(const char *path)
 {
     const char *slash = strrchr(path, '/');
     char *folder = xmemdup_text(path, slash ? (size_t)(slash - path) : 0);
-    char *argv[] = {(char[]){"git"}, (char[]){"-c"}, (char[]){"core.fsmonitor=false"}, (char[]){"-C"},
-        folder[0] ? folder : (char[]){"/"}, (char[]){"ls-files"}, (char[]){"--error-unmatch"}, (char[]){"--"},
-        xstrdup(slash ? slash + 1 : path), NULL};
+    char *name = xstrdup(slash ? slash + 1 : path);
+    char *argv[] = {(char[]){"env"}, (char[]){"GIT_ALLOW_PROTOCOL=none"}, (char[]){"git"}, (char[]){"-c"},
+        (char[]){"core.fsmonitor=false"}, (char[]){"-C"}, folder[0] ? folder : (char[]){"/"},
+        (char[]){"ls-files"}, (char[]){"--error-unmatch"}, (char[]){"--"}, name, NULL};
     bool kept = quiet_run(argv, GIT_TIMEOUT_MS);
-    free(argv[8]);
+    free(name);
     free(folder);
     return kept;
 }

@@ -440,6 +440,40 @@ START_TEST(an_older_entrys_token_is_moved)
 }
 END_TEST
 
+/* A repository in which git, asked for its files, fetches a folder that is missing by a program of the
+ * repository's, and one that monitors them. */
+static const char hostile_repository[] =
+    "cd \"$0\" && git init -q && mkdir kept gone && echo 1 >kept/file && echo 2 >gone/file && git add -A && "
+    "git -c user.name=a -c user.email=a@b commit -qm 1 && git sparse-checkout init --cone --sparse-index && "
+    "git sparse-checkout set kept && object=$(git rev-parse HEAD:gone) && "
+    "rm -f .git/objects/$(echo $object | cut -c 1-2)/$(echo $object | cut -c 3-) && "
+    "git config remote.origin.url ssh://host/path && git config remote.origin.promisor true && "
+    "git config extensions.partialClone origin && git config core.repositoryformatversion 1 && "
+    "git config core.sshCommand \"touch '$0/ran'; false\" && "
+    "git config core.fsmonitor \"touch '$0/ran'; false\"";
+
+START_TEST(a_repositorys_own_programs_are_not_run)
+{
+    char *path = below(project, ".mcp.json"), *ran = below(project, "ran");
+    char *older = xasprintf("{\"mcpServers\": {\"patchcord\": {\"type\": \"http\", \"url\": \"%s/mcp\", "
+                            "\"headers\": {\"Authorization\": \"Bearer %s\"}}}}",
+        relay->url, token);
+    struct program_result made;
+    write_text(path, older);
+    run_program(
+        (const char *const[]){"sh", "-c", hostile_repository, project, NULL}, NULL, NULL, RUN_MS, &made);
+    ck_assert_msg(made.exit_code == 0, "%s", buf_text(&made.err));
+    program_result_free(&made);
+    (void)unlink(ran);
+    ck_assert_msg(run_in(project, "agent", NULL, NULL) == 0, "%s", buf_text(&result.err));
+    says(&result.out, "git has");
+    ck_assert_msg(access(ran, F_OK) < 0, "a program of the repository's was run");
+    free(older);
+    free(ran);
+    free(path);
+}
+END_TEST
+
 START_TEST(what_is_stored_counts_before_a_projects_file)
 {
     char *path = below(project, ".mcp.json"), *text;
@@ -616,6 +650,7 @@ int main(void)
     tcase_add_test(tests, print_only_shows);
     tcase_add_test(tests, an_invitation_becomes_a_token_once);
     tcase_add_test(tests, an_older_entrys_token_is_moved);
+    tcase_add_test(tests, a_repositorys_own_programs_are_not_run);
     tcase_add_test(tests, what_is_stored_counts_before_a_projects_file);
     tcase_add_test(tests, codexs_older_entry_goes);
     tcase_add_test(tests, a_foreign_host_in_a_projects_file_gets_nothing);
