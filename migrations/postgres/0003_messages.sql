@@ -9,6 +9,7 @@
 -- (offers of one agent come one after the other); its presence; messages, by seq; queues, by name. A message gets its
 -- seq while its recipient's queue is locked until the commit: what has a lower seq is visible by then. (Where sessions of
 -- one agent acknowledge the same messages, an offer can still be chosen to break a deadlock: it is made again.)
+-- What searches is planned anew for each call, since it depends on how common a word is.
 begin;
 set local client_min_messages = warning;
 set local search_path = public, pg_temp;
@@ -59,7 +60,7 @@ end $$;
 
 -- An agent exists where it has a token, or a grant.
 create or replace function patchcord_exists(v_ns text, v_agent text, v_now timestamptz) returns boolean
-    language plpgsql stable set search_path = pg_catalog, public, pg_temp set enable_seqscan = off set jit = off as $$
+    language plpgsql stable set search_path = pg_catalog, public, pg_temp as $$
 begin
     return v_agent <> 'patchcord'
         and (exists (select from bearer_tokens where namespace_id = v_ns and agent_id = v_agent and active
@@ -71,7 +72,7 @@ end $$;
 -- All of them in these namespaces; null: everywhere.
 create or replace function patchcord_agents(v_ns text[], v_now timestamptz)
     returns table (namespace_id text, agent_id text) language sql stable
-    set search_path = pg_catalog, public, pg_temp set jit = off as $$
+    set search_path = pg_catalog, public, pg_temp as $$
     select b.namespace_id, b.agent_id from bearer_tokens b
         where (v_ns is null or b.namespace_id = any(v_ns)) and b.active and (b.expires_at is null or b.expires_at > v_now)
     union
@@ -83,7 +84,7 @@ $$;
 -- lease, if such are named.
 create or replace function patchcord_caller(p jsonb, v_ns text[], v_agent text, v_now timestamptz,
     v_id uuid default null, v_lease uuid default null) returns void
-    language plpgsql set search_path = pg_catalog, public, pg_temp set enable_seqscan = off set jit = off as $$
+    language plpgsql set search_path = pg_catalog, public, pg_temp as $$
 declare
     v_presence jsonb := p->'presence';
     v_acks uuid[] := patchcord_texts(coalesce(p->'acks', '[]'))::uuid[];
@@ -117,10 +118,17 @@ begin
     end if;
 end $$;
 
+-- The seq of the last message to an agent; 0: none. In the order of the index that has it.
+create or replace function patchcord_newest(v_ns text, v_agent text) returns bigint language sql stable
+    set search_path = pg_catalog, public, pg_temp as $$
+    select coalesce((select seq from message_words where namespace_id = v_ns and to_agent = v_agent
+        order by namespace_id desc, to_agent desc, seq desc limit 1), 0)
+$$;
+
 -- Locks a recipient's queue, and says whether there is room for so many bytes more; a queue's limits are those of
 -- store.h. What it counts is never too little, and counted anew where that seems too much.
 create or replace function patchcord_room(v_ns text, v_agent text, v_len bigint) returns boolean
-    language plpgsql set search_path = pg_catalog, public, pg_temp set enable_seqscan = off set jit = off as $$
+    language plpgsql set search_path = pg_catalog, public, pg_temp as $$
 declare
     v_messages bigint;
     v_bytes bigint;
@@ -141,7 +149,7 @@ end $$;
 
 -- Locks the queue of what goes into none: its seq comes in order all the same.
 create or replace function patchcord_no_room(v_ns text, v_agent text) returns void
-    language plpgsql set search_path = pg_catalog, public, pg_temp set enable_seqscan = off set jit = off as $$
+    language plpgsql set search_path = pg_catalog, public, pg_temp as $$
 begin
     insert into agent_queues as q (namespace_id, agent_id) values (v_ns, v_agent)
         on conflict (namespace_id, agent_id) do update set messages = q.messages;
@@ -151,7 +159,7 @@ end $$;
 -- of itself must never hold up a queue.
 create or replace function patchcord_deliver(p jsonb, v_id uuid, v_ns text, v_from text, v_to text, v_reply_to uuid,
     v_thread uuid, v_group uuid, v_is_notice boolean) returns void
-    language plpgsql set search_path = pg_catalog, public, pg_temp set enable_seqscan = off set jit = off as $$
+    language plpgsql set search_path = pg_catalog, public, pg_temp as $$
 declare
     v_now timestamptz := patchcord_now(p);
     v_is_deferred boolean := v_is_notice or v_from = v_to;
@@ -170,7 +178,7 @@ end $$;
 -- The named thread of a pair: found, or begun under that id. It is open then.
 create or replace function patchcord_thread(v_ns text, v_one text, v_other text, v_slug text, v_root uuid,
     v_now timestamptz) returns uuid
-    language plpgsql set search_path = pg_catalog, public, pg_temp set enable_seqscan = off set jit = off as $$
+    language plpgsql set search_path = pg_catalog, public, pg_temp as $$
 declare
     v_a text := least(v_one collate "C", v_other collate "C");
     v_b text := greatest(v_one collate "C", v_other collate "C");
@@ -192,7 +200,7 @@ end $$;
 
 -- Whose an id is that a caller gave: null (nobody's), 'repeat' (this very send was stored) or 'taken'.
 create or replace function patchcord_owner(v_id uuid, v_ns text[], v_agent text, v_hash text) returns text
-    language plpgsql set search_path = pg_catalog, public, pg_temp set enable_seqscan = off set jit = off as $$
+    language plpgsql set search_path = pg_catalog, public, pg_temp as $$
 declare
     v_owner agent_messages;
 begin
@@ -212,7 +220,7 @@ end $$;
 -- Further: "id", "hash" (of what is sent), "content", "encrypted", "words", "thread", "ungated", "only_ask",
 -- "to": [{"agent", "ns" (null: wherever it is), "id" (of its message)}].
 create or replace function patchcord_send(jsonb) returns jsonb language plpgsql volatile security invoker
-    set search_path = pg_catalog, public, pg_temp set enable_seqscan = off set jit = off as $$
+    set search_path = pg_catalog, public, pg_temp as $$
 declare
     p alias for $1;
     v_ns text[] := patchcord_texts(p->'ns');
@@ -324,7 +332,7 @@ $$;
 -- What closes the inbox gate: waiting, in nobody's delivery, and the caller had the time to see it.
 create or replace function patchcord_unread(v_ns text[], v_agent text, v_now timestamptz)
     returns table (seq bigint) language sql stable
-    set search_path = pg_catalog, public, pg_temp set enable_seqscan = off set jit = off as $$
+    set search_path = pg_catalog, public, pg_temp as $$
     select m.seq from agent_messages m
         left join agent_looks l on l.namespace_id = m.namespace_id and l.agent_id = m.to_agent
         where m.namespace_id = any(v_ns) and m.to_agent = v_agent
@@ -337,7 +345,7 @@ $$;
 
 -- Further: "lease" (null: a peek), "max", "max_bytes", "context", "all", "since".
 create or replace function patchcord_offer(jsonb) returns jsonb language plpgsql volatile security invoker
-    set search_path = pg_catalog, public, pg_temp set enable_seqscan = off set jit = off as $$
+    set search_path = pg_catalog, public, pg_temp as $$
 declare
     p alias for $1;
     v_ns text[] := patchcord_texts(p->'ns');
@@ -359,8 +367,7 @@ begin
     if v_lease is not null then
         -- Each look locks the one before it: two sessions of an agent never take the same message.
         insert into agent_looks (namespace_id, agent_id, look_at, look_seq)
-            select n, v_agent, patchcord_now(p), coalesce((select max(seq) from message_words
-                    where namespace_id = n and to_agent = v_agent), 0)
+            select n, v_agent, patchcord_now(p), patchcord_newest(n, v_agent)
                 from unnest(v_ns) n order by n collate "C"
             on conflict (namespace_id, agent_id) do update set look_at = excluded.look_at, look_seq = excluded.look_seq;
     end if;
@@ -418,7 +425,7 @@ end $$;
 
 create or replace function patchcord_context_deferred(v_ns text[], v_agent text, v_now timestamptz, v_max bigint,
     v_max_bytes bigint) returns jsonb language sql stable
-    set search_path = pg_catalog, public, pg_temp set enable_seqscan = off set jit = off as $$
+    set search_path = pg_catalog, public, pg_temp as $$
     with deferred as (
         select seq, content_bytes + 120 as bytes from agent_messages
             where namespace_id = any(v_ns) and to_agent = v_agent
@@ -441,7 +448,7 @@ $$;
 
 create or replace function patchcord_context_agents(v_ns text[], v_agent text, v_now timestamptz, v_all boolean,
     v_since timestamptz) returns jsonb language sql stable
-    set search_path = pg_catalog, public, pg_temp set enable_seqscan = off set jit = off as $$
+    set search_path = pg_catalog, public, pg_temp as $$
     select coalesce(jsonb_agg(patchcord_agent(a.namespace_id, a.agent_id, r)
             order by r.last_seen desc nulls last, a.agent_id collate "C", a.namespace_id collate "C"), '[]')
         from patchcord_agents(v_ns, v_now) a
@@ -453,7 +460,7 @@ $$;
 
 -- "acks" are all that arrived. Further: "lease" (null: none), "release" (unshown, lost).
 create or replace function patchcord_ack(jsonb) returns jsonb language plpgsql volatile security invoker
-    set search_path = pg_catalog, public, pg_temp set enable_seqscan = off set jit = off as $$
+    set search_path = pg_catalog, public, pg_temp as $$
 declare
     p alias for $1;
     v_ns text[] := patchcord_texts(p->'ns');
@@ -476,7 +483,7 @@ begin
 end $$;
 
 create or replace function patchcord_touch(jsonb) returns jsonb language plpgsql volatile security invoker
-    set search_path = pg_catalog, public, pg_temp set enable_seqscan = off set jit = off as $$
+    set search_path = pg_catalog, public, pg_temp as $$
 begin
     perform patchcord_lasts_not();
     perform patchcord_caller($1, patchcord_texts($1->'ns'), $1->>'agent', patchcord_now($1));
@@ -487,7 +494,7 @@ end $$;
 
 -- Further: "message_id", "id", "hash", "content" (null: nothing is sent), "words", "defer", "resolve".
 create or replace function patchcord_reply(jsonb) returns jsonb language plpgsql volatile security invoker
-    set search_path = pg_catalog, public, pg_temp set enable_seqscan = off set jit = off as $$
+    set search_path = pg_catalog, public, pg_temp as $$
 declare
     p alias for $1;
     v_ns text[] := patchcord_texts(p->'ns');
@@ -569,7 +576,7 @@ end $$;
 
 -- Further: "message_id".
 create or replace function patchcord_unsend(jsonb) returns jsonb language plpgsql volatile security invoker
-    set search_path = pg_catalog, public, pg_temp set enable_seqscan = off set jit = off as $$
+    set search_path = pg_catalog, public, pg_temp as $$
 declare
     p alias for $1;
     v_ns text[] := patchcord_texts(p->'ns');
@@ -601,7 +608,8 @@ end $$;
 -- Further: "in" (one namespace; null: all), "limit", "from", "thread", "words" (of the query; null: any), "message_id",
 -- "after".
 create or replace function patchcord_recall(jsonb) returns jsonb language plpgsql volatile security invoker
-    set search_path = pg_catalog, public, pg_temp set enable_seqscan = off set jit = off as $$
+    set search_path = pg_catalog, public, pg_temp
+    set plan_cache_mode = force_custom_plan as $$
 declare
     p alias for $1;
     v_ns text[] := patchcord_texts(p->'ns');
@@ -623,20 +631,14 @@ begin
     end if;
     if p->>'message_id' is not null then
         v_seqs := array(select seq from agent_messages where id = (p->>'message_id')::uuid);
-    elsif v_words is not null then
-        v_seqs := array(select m.seq from message_words w join agent_messages m on m.seq = w.seq
-            left join agent_threads t on t.id = m.thread_id
-            where w.words @@ v_words and w.seq > v_after and w.namespace_id = any(v_in)
-                and (w.from_agent = v_agent or (w.to_agent = v_agent and m.unsent_at is null))
-                and m.expired_at is null and (v_from is null or w.from_agent = v_from)
-                and (v_thread is null or t.slug = v_thread or t.id::text = v_thread)
-            order by v_sign * w.seq limit v_limit);
     elsif v_thread is not null then
         v_seqs := array(select m.seq from agent_threads t join agent_messages m on m.thread_id = t.id
+                join message_words w on w.seq = m.seq
             where t.namespace_id = any(v_in) and (t.slug = v_thread or t.id::text = v_thread)
                 and m.seq > v_after and m.namespace_id = any(v_in)
                 and (m.from_agent = v_agent or (m.to_agent = v_agent and m.unsent_at is null))
                 and m.expired_at is null and (v_from is null or m.from_agent = v_from)
+                and (v_words is null or w.words @@ v_words)
             order by v_sign * m.seq limit v_limit);
     elsif v_after > 0 then
         -- Of what the caller was sent, and of what it sent, the first ones each.
@@ -644,11 +646,13 @@ begin
             (select m.seq from message_words w join agent_messages m on m.seq = w.seq
                 where w.namespace_id = n and w.to_agent = v_agent and w.seq > v_after and m.unsent_at is null
                     and m.expired_at is null and (v_from is null or w.from_agent = v_from)
+                    and (v_words is null or w.words @@ v_words)
                 order by w.seq limit v_limit)
             union
             (select m.seq from message_words w join agent_messages m on m.seq = w.seq
                 where w.namespace_id = n and w.from_agent = v_agent and w.seq > v_after
                     and m.expired_at is null and (v_from is null or w.from_agent = v_from)
+                    and (v_words is null or w.words @@ v_words)
                 order by w.seq limit v_limit)) both_sides
             order by seq limit v_limit);
     else
@@ -656,11 +660,13 @@ begin
             (select m.seq from message_words w join agent_messages m on m.seq = w.seq
                 where w.namespace_id = n and w.to_agent = v_agent and m.unsent_at is null
                     and m.expired_at is null and (v_from is null or w.from_agent = v_from)
+                    and (v_words is null or w.words @@ v_words)
                 order by w.seq desc limit v_limit)
             union
             (select m.seq from message_words w join agent_messages m on m.seq = w.seq
                 where w.namespace_id = n and w.from_agent = v_agent
                     and m.expired_at is null and (v_from is null or w.from_agent = v_from)
+                    and (v_words is null or w.words @@ v_words)
                 order by w.seq desc limit v_limit)) both_sides
             order by seq desc limit v_limit);
     end if;
@@ -673,7 +679,7 @@ end $$;
 
 -- Further: "status", "limit", "count_only".
 create or replace function patchcord_inbox(jsonb) returns jsonb language plpgsql volatile security invoker
-    set search_path = pg_catalog, public, pg_temp set enable_seqscan = off set jit = off as $$
+    set search_path = pg_catalog, public, pg_temp as $$
 declare
     p alias for $1;
     v_ns text[] := patchcord_texts(p->'ns');
@@ -712,7 +718,7 @@ end $$;
 
 -- Further: "after", "limit".
 create or replace function patchcord_events(jsonb) returns jsonb language plpgsql volatile security invoker
-    set search_path = pg_catalog, public, pg_temp set enable_seqscan = off set jit = off as $$
+    set search_path = pg_catalog, public, pg_temp as $$
 declare
     p alias for $1;
     v_ns text[] := patchcord_texts(p->'ns');
@@ -742,8 +748,7 @@ begin
     return jsonb_build_object('status', 'done',
         'messages', (select coalesce(jsonb_agg(patchcord_message(m, t, v_now, false) order by m.seq), '[]')
             from agent_messages m left join agent_threads t on t.id = m.thread_id where m.seq = any(v_seqs)),
-        'newest', (select coalesce(max(newest), 0) from unnest(v_ns) n cross join lateral (
-            select max(seq) as newest from message_words where namespace_id = n and to_agent = v_agent) each_queue));
+        'newest', (select coalesce(max(patchcord_newest(n, v_agent)), 0) from unnest(v_ns) n));
 end $$;
 
 do $$ begin perform patchcord_guard(); end $$;

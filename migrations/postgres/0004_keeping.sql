@@ -25,9 +25,10 @@ create or replace function patchcord_also(v_grant uuid, v_own text) returns json
         where grant_id = v_grant and namespace_id <> v_own
 $$;
 
--- "hash": of a bearer token, or an access token of a grant. That it was used is written down no more often than every five minutes.
+-- "hash": of a bearer token, or an access token of a grant. That it was used is written down no more often than every five
+-- minutes.
 create or replace function patchcord_token_find(jsonb) returns jsonb language plpgsql volatile security invoker
-    set search_path = pg_catalog, public, pg_temp set enable_seqscan = off set jit = off as $$
+    set search_path = pg_catalog, public, pg_temp as $$
 declare
     v_now timestamptz := patchcord_now($1);
     v_grain interval := interval '5 minutes';
@@ -62,7 +63,7 @@ end $$;
 
 -- "hash", "ns", "agent", "label", "created" (0: now), "expires" (0: never).
 create or replace function patchcord_token_add(jsonb) returns jsonb language plpgsql volatile security invoker
-    set search_path = pg_catalog, public, pg_temp set enable_seqscan = off set jit = off as $$
+    set search_path = pg_catalog, public, pg_temp as $$
 begin
     insert into bearer_tokens (token_hash, namespace_id, agent_id, label, active, created_at, expires_at)
         values ($1->>'hash', $1->>'ns', $1->>'agent', $1->>'label', true,
@@ -113,7 +114,7 @@ end $$;
 
 -- "hash", "until".
 create or replace function patchcord_ban_put(jsonb) returns jsonb language plpgsql volatile security invoker
-    set search_path = pg_catalog, public, pg_temp set enable_seqscan = off set jit = off as $$
+    set search_path = pg_catalog, public, pg_temp as $$
 begin
     insert into rate_limit_bans (token_hash, banned_until, created_at)
         values ($1->>'hash', patchcord_time(($1->'until')::bigint), patchcord_now($1))
@@ -122,7 +123,7 @@ begin
 end $$;
 
 create or replace function patchcord_ban_list(jsonb) returns jsonb language plpgsql volatile security invoker
-    set search_path = pg_catalog, public, pg_temp set enable_seqscan = off set jit = off as $$
+    set search_path = pg_catalog, public, pg_temp as $$
 begin
     return jsonb_build_object('status', 'done', 'bans', (select coalesce(jsonb_agg(jsonb_build_object(
             'hash', token_hash, 'until', patchcord_ms(banned_until)) order by token_hash collate "C"), '[]')
@@ -141,7 +142,7 @@ end $$;
 
 -- Takes content and words from messages; they stay as tombstones.
 create or replace function patchcord_expire(v_seqs bigint[], v_now timestamptz) returns void language plpgsql
-    set search_path = pg_catalog, public, pg_temp set enable_seqscan = off set jit = off as $$
+    set search_path = pg_catalog, public, pg_temp as $$
 begin
     delete from message_words where seq = any(v_seqs);
     update agent_messages set expired_at = v_now, content = '', lease_id = null, lease_until = null
@@ -159,7 +160,7 @@ end $$;
 --   wordless  "limit"  messages whose words were never computed (those of an older Patchcord)
 --   words     "of": [{"seq", "words"}]
 create or replace function patchcord_cleanup(jsonb) returns jsonb language plpgsql volatile security invoker
-    set search_path = pg_catalog, public, pg_temp set enable_seqscan = off set jit = off as $$
+    set search_path = pg_catalog, public, pg_temp as $$
 declare
     p alias for $1;
     v_step text := p->>'step';
@@ -252,7 +253,7 @@ end $$;
 -- ---- counts ----
 
 create or replace function patchcord_stats(jsonb) returns jsonb language plpgsql volatile security invoker
-    set search_path = pg_catalog, public, pg_temp set enable_seqscan = off set jit = off as $$
+    set search_path = pg_catalog, public, pg_temp as $$
 declare
     v_now timestamptz := patchcord_now($1);
     v_all bigint;
@@ -294,7 +295,7 @@ end $$;
 -- For relays that share a database: who was sent something with a seq over "after", the newest seq, and how often tokens
 -- and grants changed.
 create or replace function patchcord_arrived(jsonb) returns jsonb language plpgsql volatile security invoker
-    set search_path = pg_catalog, public, pg_temp set enable_seqscan = off set jit = off as $$
+    set search_path = pg_catalog, public, pg_temp as $$
 begin
     return jsonb_build_object('status', 'done',
         'newest', (select coalesce(max(seq), 0) from agent_messages),

@@ -13,7 +13,7 @@ $$;
 
 -- Uses up a code that stands, and tells whose it is; null: no such code.
 create or replace function patchcord_code_use(v_kind text, v_hash text, v_now timestamptz) returns jsonb
-    language plpgsql set search_path = pg_catalog, public, pg_temp set enable_seqscan = off set jit = off as $$
+    language plpgsql set search_path = pg_catalog, public, pg_temp as $$
 declare
     c oauth_codes;
 begin
@@ -44,7 +44,7 @@ $$;
 -- Adds the pair of tokens to the grant, and answers with the grant. "pair": "access", "access_expires", "refresh",
 -- "refresh_expires".
 create or replace function patchcord_hand_out(p jsonb, v_grant uuid, v_now timestamptz) returns jsonb language plpgsql
-    set search_path = pg_catalog, public, pg_temp set enable_seqscan = off set jit = off as $$
+    set search_path = pg_catalog, public, pg_temp as $$
 begin
     insert into oauth_access_tokens (token_hash, grant_id, created_at, expires_at)
         values (p->'pair'->>'access', v_grant, v_now, patchcord_time((p->'pair'->'access_expires')::bigint));
@@ -87,7 +87,7 @@ end $$;
 
 -- "client_id".
 create or replace function patchcord_client_find(jsonb) returns jsonb language plpgsql volatile security invoker
-    set search_path = pg_catalog, public, pg_temp set enable_seqscan = off set jit = off as $$
+    set search_path = pg_catalog, public, pg_temp as $$
 declare
     c oauth_clients;
 begin
@@ -120,7 +120,7 @@ end $$;
 
 -- "hash", "token".
 create or replace function patchcord_invite_redeem(jsonb) returns jsonb language plpgsql volatile security invoker
-    set search_path = pg_catalog, public, pg_temp set enable_seqscan = off set jit = off as $$
+    set search_path = pg_catalog, public, pg_temp as $$
 declare
     v_subject jsonb := patchcord_code_use('invite', $1->>'hash', patchcord_now($1));
 begin
@@ -136,7 +136,7 @@ end $$;
 -- "connect" (a code's hash; null: "subject" is given), "hash", "client_id", "client_name", "redirect_uri", "challenge",
 -- "audience", "scope", "expires".
 create or replace function patchcord_authorize(jsonb) returns jsonb language plpgsql volatile security invoker
-    set search_path = pg_catalog, public, pg_temp set enable_seqscan = off set jit = off as $$
+    set search_path = pg_catalog, public, pg_temp as $$
 declare
     p alias for $1;
     v_now timestamptz := patchcord_now(p);
@@ -158,7 +158,7 @@ end $$;
 
 -- "hash", "client_id", "redirect_uri", "challenge", "audience" (null: not said), "pair".
 create or replace function patchcord_code_redeem(jsonb) returns jsonb language plpgsql volatile security invoker
-    set search_path = pg_catalog, public, pg_temp set enable_seqscan = off set jit = off as $$
+    set search_path = pg_catalog, public, pg_temp as $$
 declare
     p alias for $1;
     v_now timestamptz := patchcord_now(p);
@@ -186,7 +186,7 @@ end $$;
 
 -- "hash", "client_id", "audience" (null: not said), "pair", "grace" (milliseconds).
 create or replace function patchcord_refresh(jsonb) returns jsonb language plpgsql volatile security invoker
-    set search_path = pg_catalog, public, pg_temp set enable_seqscan = off set jit = off as $$
+    set search_path = pg_catalog, public, pg_temp as $$
 declare
     p alias for $1;
     v_now timestamptz := patchcord_now(p);
@@ -269,7 +269,7 @@ end $$;
 
 -- "user".
 create or replace function patchcord_device_find(jsonb) returns jsonb language plpgsql volatile security invoker
-    set search_path = pg_catalog, public, pg_temp set enable_seqscan = off set jit = off as $$
+    set search_path = pg_catalog, public, pg_temp as $$
 declare
     d oauth_devices;
 begin
@@ -285,7 +285,7 @@ end $$;
 
 -- "user", "connect" (a code's hash; null: denied).
 create or replace function patchcord_device_decide(jsonb) returns jsonb language plpgsql volatile security invoker
-    set search_path = pg_catalog, public, pg_temp set enable_seqscan = off set jit = off as $$
+    set search_path = pg_catalog, public, pg_temp as $$
 declare
     p alias for $1;
     v_now timestamptz := patchcord_now(p);
@@ -312,7 +312,7 @@ end $$;
 
 -- "device", "token", "interval" (milliseconds).
 create or replace function patchcord_device_redeem(jsonb) returns jsonb language plpgsql volatile security invoker
-    set search_path = pg_catalog, public, pg_temp set enable_seqscan = off set jit = off as $$
+    set search_path = pg_catalog, public, pg_temp as $$
 declare
     p alias for $1;
     v_now timestamptz := patchcord_now(p);
