@@ -192,9 +192,7 @@ static void env_default(char **env, const char *name, const char *value)
 static void env_set_store(char **env)
 {
     const char *data_dir = env_value(env, "PATCHCORD_DATA_DIR");
-    const bool is_supabase = strcmp(harness_store(), "supabase") == 0;
-    if (is_supabase) /* bridges follow URLs there, too */
-        env_default(env, "PATCHCORD_CA_FILE", getenv("PATCHCORD_TEST_SUPABASE_CA"));
+    const bool is_supabase = harness_store_is("supabase");
     if (!data_dir || env_value(env, "PATCHCORD_DATABASE_URL") || env_value(env, "SUPABASE_URL"))
         return;
     char *url = NULL;
@@ -202,7 +200,9 @@ static void env_set_store(char **env)
         url = harness_project_url(data_dir);
         env_default(env, "SUPABASE_URL", url);
         env_default(env, "SUPABASE_KEY", getenv("PATCHCORD_TEST_SUPABASE_KEY"));
-    } else if (strcmp(harness_store(), "postgres") == 0) {
+        env_default(env, "PATCHCORD_CA_FILE", getenv("PATCHCORD_TEST_SUPABASE_CA"));
+        env_default(env, "PATCHCORD_POLL_SECONDS", "1"); /* else a command's changes are seen later */
+    } else if (harness_store_is("postgres")) {
         url = harness_database_url(data_dir);
         env_default(env, "PATCHCORD_DATABASE_URL", url);
     }
@@ -211,7 +211,7 @@ static void env_set_store(char **env)
 
 static char **env_make(const struct process_options *options)
 {
-    size_t room = list_len(environ) + 5; /* HOME, the store's, and the end */
+    size_t room = list_len(environ) + 6; /* HOME, the store's, and the end */
     for (size_t i = 0; i < PROCESS_ENV_LISTS; i++)
         room += list_len((char *const *)options->env[i]);
     char **env = xcalloc(room, sizeof *env);

@@ -6,6 +6,7 @@
 #include <check.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 /* "sqlite", "postgres", "supabase" */
@@ -19,6 +20,13 @@ static inline void harness_add_embedded(TCase *tcase, const TTest *test)
 {
     if (harness_store_is("sqlite"))
         tcase_add_test(tcase, test);
+}
+/* True, and it is printed why, where a program of tests has nothing to say about a store on Supabase. */
+static inline bool harness_skips_supabase(const char *why)
+{
+    if (harness_store_is("supabase"))
+        printf("SKIPPED on Supabase: %s\n", why);
+    return harness_store_is("supabase");
 }
 /* The URL of the database that belongs to a relay's data folder, which is made where it is missing; to be
  * freed. Only where there is a PostgreSQL. */

@@ -16,6 +16,7 @@
 #include "../../common/json.h"
 #include "../../common/secret.h"
 #include "../harness.h"
+#include "../harness_store.h"
 #include "../harness_peer.h"
 
 enum { ANSWER_MS = 20 * 1000, COMMAND_MS = 20 * 1000, BIG_BYTES = 9 * 1000 * 1000, NOTHING_MS = 150 };
@@ -818,6 +819,8 @@ END_TEST
 
 int main(void)
 {
+    if (harness_skips_supabase("files are in its Storage"))
+        return EXIT_SUCCESS;
     secret_init();
     Suite *suite = suite_create("bridge_files");
     TCase *tests = harness_case(suite, "projects");

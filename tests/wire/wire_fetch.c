@@ -11,6 +11,7 @@
 #include "../../common/alloc.h"
 #include "../../common/json.h"
 #include "../harness.h"
+#include "../harness_store.h"
 #include "../harness_process.h"
 #include "../harness_web.h"
 
@@ -651,6 +652,8 @@ static Suite *make_suite(void)
 
 int main(void)
 {
+    if (harness_skips_supabase("the project is not in the network of these tests"))
+        return EXIT_SUCCESS;
     struct buf why = {0};
     if (web_enter(&why))
         return run_suite(make_suite());

@@ -7,6 +7,7 @@
 #include "../../common/alloc.h"
 #include "../../common/json.h"
 #include "../harness.h"
+#include "../harness_store.h"
 #include "../harness_faults.h"
 
 enum { SOON_MS = 10 * 1000, HOUR_MS = 3600 * 1000, BODY_BYTES = 300 * 1000 };
@@ -148,6 +149,8 @@ END_TEST
 
 int main(void)
 {
+    if (harness_skips_supabase("files are in its Storage"))
+        return EXIT_SUCCESS;
     Suite *suite = suite_create("file_faults");
     TCase *tests = tcase_create("file_faults");
     suite_add_tcase(suite, tests);

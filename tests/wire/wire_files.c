@@ -918,6 +918,8 @@ static void add(Suite *suite, const char *name, void (*before)(void), const TTes
 
 int main(void)
 {
+    if (harness_skips_supabase("files are in its Storage"))
+        return EXIT_SUCCESS;
     Suite *suite = suite_create("files");
     secret_init();
     add(suite, "limits", setup,

@@ -22,7 +22,8 @@ static const char *const acks[] = {"X-Patchcord-Ack: 1", NULL};
 
 static void begin(void)
 {
-    static const char *const env[] = {"PATCHCORD_CIRCUIT_BREAKER_SECONDS=1", NULL};
+    static const char *const env[] = {
+        "PATCHCORD_CIRCUIT_BREAKER_SECONDS=1", "PATCHCORD_POLL_SECONDS=0", NULL};
     relay = relay_start(NULL, env);
     front = relay_token(relay, "frontend@shop");
     back = relay_token(relay, "backend@shop");
@@ -276,7 +277,8 @@ END_TEST
 START_TEST(what_is_away_is_not_waited_for)
 {
     relay_stop(relay);
-    relay_restart(relay, (const char *const[]){"PATCHCORD_CIRCUIT_BREAKER_SECONDS=300", NULL});
+    relay_restart(relay,
+        (const char *const[]){"PATCHCORD_CIRCUIT_BREAKER_SECONDS=300", "PATCHCORD_POLL_SECONDS=0", NULL});
     ck_assert(send_number(1));
     set_fault("stopped");
     for (int i = 2; i < 8; i++)
@@ -345,6 +347,35 @@ START_TEST(a_project_without_the_schema_says_what_to_run)
 }
 END_TEST
 
+/* ---- attachments ---- */
+
+/* As upload_attachment says, by curl's own hand. */
+START_TEST(a_file_goes_into_storage_and_out_of_it)
+{
+    struct program_result result;
+    char *text = tool_ok(relay, front, "upload_attachment", "{\"filename\":\"notes.txt\"}");
+    char *line = strstr(text, "curl -fsS -T "), *path = strstr(text, "Path: ");
+    ck_assert_msg(
+        line && path && strstr(line, "/storage/v1/object/upload/sign/attachments/shop/"), "%s", text);
+    path = xmemdup_text(path + 6, strcspn(path + 6, "\n"));
+    char *command = xasprintf(
+        "cd %s && echo from curl > notes.txt && %.*s", temp_folder(), (int)strcspn(line, "\n"), line);
+    char *trust = xasprintf("CURL_CA_BUNDLE=%s", getenv("PATCHCORD_TEST_SUPABASE_CA"));
+    const char *const env[] = {trust, NULL};
+    run_program((const char *const[]){"/bin/sh", "-c", command, NULL}, env, NULL, SOON_MS, &result);
+    ck_assert_msg(result.exit_code == 0, "%s: %s", command, buf_text(&result.err));
+    program_result_free(&result);
+    char *args = xasprintf("{\"path\":\"%s\"}", path);
+    tool_says(relay, back, "get_attachment", args, "> from curl");
+    ck_assert(relay_log_has(relay, "attachments=supabase"));
+    free(args);
+    free(trust);
+    free(command);
+    free(path);
+    free(text);
+}
+END_TEST
+
 /* ---- several relays ---- */
 
 START_TEST(relays_of_one_project_find_each_others_messages)
@@ -384,6 +415,7 @@ int main(int argc, char **argv)
     tcase_add_test(tests, what_is_away_is_not_waited_for);
     tcase_add_test(tests, keys_are_told_apart);
     tcase_add_test(tests, a_project_without_the_schema_says_what_to_run);
+    tcase_add_test(tests, a_file_goes_into_storage_and_out_of_it);
     tcase_add_test(tests, relays_of_one_project_find_each_others_messages);
     return run_suite(suite);
 }
