@@ -132,6 +132,12 @@ enum blob_status blob_cleanup(
     return s->ops->cleanup(s, max_age_ms, dry_run, result);
 }
 
+void blob_stop(struct blob_store *s)
+{
+    if (s->ops->stop)
+        s->ops->stop(s);
+}
+
 void blob_close(struct blob_store *s)
 {
     if (s)

@@ -138,6 +138,8 @@ struct blob_options {
 /* Blobs as files below data_dir/files, and a key for their URLs in data_dir/files.key. NULL: why has one
  * line. */
 struct blob_store *blob_open_files(const struct blob_options *options, struct buf *why);
+/* The process is to end: what waits for another server is broken off within seconds. From any thread. */
+void blob_stop(struct blob_store *s);
 /* Every upload must have ended. NULL is fine. */
 void blob_close(struct blob_store *s);
 

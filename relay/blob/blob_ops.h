@@ -28,6 +28,7 @@ struct blob_ops {
         struct blob_store *s, bool (*each)(void *arg, const struct blob_info *info), void *arg);
     enum blob_status (*cleanup)(
         struct blob_store *s, int64_t max_age_ms, bool dry_run, struct blob_cleanup_result *result);
+    void (*stop)(struct blob_store *s); /* NULL: nothing here takes long */
     void (*close)(struct blob_store *s);
 };
 

@@ -364,6 +364,11 @@ static enum blob_status bucket_cleanup(
 
 /* ---- life ---- */
 
+static void bucket_stop(struct blob_store *s)
+{
+    s3_client_stop(bucket_of(s)->client);
+}
+
 static void bucket_close(struct blob_store *s)
 {
     struct bucket_store *b = bucket_of(s);
@@ -385,6 +390,7 @@ static const struct blob_ops bucket_ops = {
     .remove = bucket_remove,
     .list = bucket_list,
     .cleanup = bucket_cleanup,
+    .stop = bucket_stop,
     .close = bucket_close,
 };
 

@@ -357,6 +357,11 @@ static enum blob_status storage_cleanup(
 
 /* ---- life ---- */
 
+static void storage_stop(struct blob_store *s)
+{
+    storage_client_stop(storage_of(s)->client);
+}
+
 static void storage_close(struct blob_store *s)
 {
     struct storage_store *t = storage_of(s);
@@ -380,6 +385,7 @@ static const struct blob_ops storage_ops = {
     .remove = storage_remove_one,
     .list = storage_each,
     .cleanup = storage_cleanup,
+    .stop = storage_stop,
     .close = storage_close,
 };
 

@@ -92,6 +92,11 @@ struct s3_client *s3_client_new(const struct s3_options *options, struct buf *wh
     return client;
 }
 
+void s3_client_stop(struct s3_client *client)
+{
+    upstream_stop(client->upstream);
+}
+
 void s3_client_free(struct s3_client *client)
 {
     if (!client)

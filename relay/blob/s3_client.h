@@ -43,6 +43,8 @@ struct s3_client;
 /* NULL: why has one line. */
 struct s3_client *s3_client_new(const struct s3_options *options, struct buf *why);
 void s3_client_free(struct s3_client *client);
+/* As upstream_stop. */
+void s3_client_stop(struct s3_client *client);
 
 /* Stores object->size bytes of fd with what *object says of them, where the key is free. */
 MUST_CHECK enum s3_status s3_put(

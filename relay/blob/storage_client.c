@@ -46,6 +46,11 @@ struct storage_client *storage_client_new(const struct storage_options *options,
     return client;
 }
 
+void storage_client_stop(struct storage_client *client)
+{
+    upstream_stop(client->upstream);
+}
+
 void storage_client_free(struct storage_client *client)
 {
     if (!client)

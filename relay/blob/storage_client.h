@@ -33,6 +33,8 @@ struct storage_client;
 /* NULL: why has one line. */
 struct storage_client *storage_client_new(const struct storage_options *options, struct buf *why);
 void storage_client_free(struct storage_client *client);
+/* As upstream_stop. */
+void storage_client_stop(struct storage_client *client);
 
 /* What an error's body says, whatever its HTTP status; FAULT where it says nothing known. Pure. */
 enum storage_status storage_error(const char *body, size_t len);

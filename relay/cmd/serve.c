@@ -98,6 +98,7 @@ static void stopping(void *app)
 {
     const struct relay *relay = app;
     safe_fetcher_stop(relay->fetcher);
+    blob_stop(relay->blobs);
 }
 
 static void reloaded(void *app)

@@ -5,7 +5,9 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sodium.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
@@ -34,10 +36,12 @@ struct upstream {
     CURL **idle; /* the one that was used last is on top: few connections stay warm */
     size_t idle_count, connections;
     char *ca_file;
+    _Atomic int64_t stop_at_ms; /* monotonic; 0: not yet */
 };
 
 /* One try. */
 struct attempt {
+    const struct upstream *upstream;
     const struct upstream_call *call;
     struct upstream_answer *answer;
     CURL *easy;
@@ -56,7 +60,11 @@ struct upstream *upstream_new(const struct upstream_options *options, struct buf
     }
     struct upstream *upstream = xcalloc(1, sizeof *upstream);
     pthread_mutex_init(&upstream->lock, NULL);
-    pthread_cond_init(&upstream->freed, NULL);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&upstream->freed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     upstream->connections = options->connections;
     upstream->idle = xcalloc(options->connections, sizeof(CURL *));
     upstream->idle_count = options->connections; /* each NULL: made when first needed */
@@ -88,10 +96,8 @@ static CURL *take_handle(struct upstream *upstream, int64_t deadline_ms)
 {
     CURL *easy = NULL;
     int error = 0;
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    const int64_t left_ms = deadline_ms - clock_mono_ms();
-    until.tv_sec += left_ms / MS_PER_SECOND + 1; /* whole seconds do */
+    const struct timespec until = {
+        .tv_sec = deadline_ms / MS_PER_SECOND, .tv_nsec = deadline_ms % MS_PER_SECOND * 1000000};
 
     pthread_mutex_lock(&upstream->lock);
     while (upstream->idle_count == 0 && error == 0)
@@ -116,6 +122,17 @@ static void give_handle(struct upstream *upstream, CURL *easy)
     upstream->idle[upstream->idle_count++] = easy;
     pthread_cond_signal(&upstream->freed);
     pthread_mutex_unlock(&upstream->lock);
+}
+
+void upstream_stop(struct upstream *upstream)
+{
+    atomic_store(&upstream->stop_at_ms, clock_mono_ms() + UPSTREAM_STOP_MS);
+}
+
+static bool is_stopped(const struct upstream *upstream)
+{
+    const int64_t stop_at_ms = atomic_load(&upstream->stop_at_ms);
+    return stop_at_ms != 0 && clock_mono_ms() >= stop_at_ms;
 }
 
 /* ---- the answer ---- */
@@ -202,6 +219,14 @@ static size_t on_bytes(char *bytes, size_t size, size_t count, void *arg)
     }
     buf_append(&attempt->answer->body, bytes, len);
     return len;
+}
+
+/* Asked for about once a second where nothing moves. */
+static int on_progress(void *arg, curl_off_t total, curl_off_t now, curl_off_t out_total, curl_off_t out_now)
+{
+    const struct attempt *attempt = arg;
+    (void)total, (void)now, (void)out_total, (void)out_now;
+    return is_stopped(attempt->upstream);
 }
 
 /* ---- the body of the call ---- */
@@ -313,6 +338,9 @@ static void set_up(
     SET(CURLOPT_HEADERDATA, attempt);
     SET(CURLOPT_WRITEFUNCTION, on_bytes);
     SET(CURLOPT_WRITEDATA, attempt);
+    SET(CURLOPT_NOPROGRESS, 0L);
+    SET(CURLOPT_XFERINFOFUNCTION, on_progress);
+    SET(CURLOPT_XFERINFODATA, attempt);
     /* A libcurl without HTTP/2 stays with what it has. */
     (void)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     /* On a connection that was kept libcurl itself sends again what found it dead. */
@@ -349,8 +377,8 @@ static enum upstream_outcome outcome_of(const struct attempt *attempt, CURLcode 
         return UPSTREAM_NOT_TAKEN;
     if (attempt->too_large)
         return UPSTREAM_TOO_LARGE;
-    long sent = 0;
-    curl_easy_getinfo(attempt->easy, CURLINFO_REQUEST_SIZE, &sent);
+    curl_off_t began = 0; /* to send: the connection stood */
+    curl_easy_getinfo(attempt->easy, CURLINFO_PRETRANSFER_TIME_T, &began);
     switch (code) {
     case CURLE_OK:
         return UPSTREAM_ANSWERED;
@@ -362,9 +390,9 @@ static enum upstream_outcome outcome_of(const struct attempt *attempt, CURLcode 
     case CURLE_PEER_FAILED_VERIFICATION:
         return UPSTREAM_NOT_SENT;
     case CURLE_OPERATION_TIMEDOUT:
-        return sent == 0 ? UPSTREAM_NOT_SENT : UPSTREAM_SLOW;
+        return began == 0 ? UPSTREAM_NOT_SENT : UPSTREAM_SLOW;
     default:
-        return sent == 0 ? UPSTREAM_NOT_SENT : UPSTREAM_BROKEN;
+        return began == 0 ? UPSTREAM_NOT_SENT : UPSTREAM_BROKEN;
     }
 }
 
@@ -424,7 +452,7 @@ static void try_all(struct upstream *upstream, const struct upstream_call *call,
     struct upstream_answer *answer, int64_t deadline_ms)
 {
     for (;;) {
-        struct attempt attempt = {.call = call, .answer = answer, .easy = easy};
+        struct attempt attempt = {.upstream = upstream, .call = call, .answer = answer, .easy = easy};
         reset_answer(answer);
         answer->tries++;
         int64_t left_ms = deadline_ms - clock_mono_ms();
@@ -432,7 +460,7 @@ static void try_all(struct upstream *upstream, const struct upstream_call *call,
         if (answer->tries == UPSTREAM_TRIES_MAX || !is_worth_another(call, answer))
             return;
         const int64_t pause = pause_ms(answer);
-        if (clock_mono_ms() + pause >= deadline_ms)
+        if (clock_mono_ms() + pause >= deadline_ms || atomic_load(&upstream->stop_at_ms) != 0)
             return;
         sleep_ms(pause);
         curl_easy_reset(easy);

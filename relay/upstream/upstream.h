@@ -31,6 +31,10 @@ struct upstream *upstream_new(const struct upstream_options *options, struct buf
 /* No call may be under way. NULL is fine. */
 void upstream_free(struct upstream *upstream);
 
+/* The process is to end: what is under way gets UPSTREAM_STOP_MS more, and is broken off then. From any thread. */
+enum { UPSTREAM_STOP_MS = 4000 };
+void upstream_stop(struct upstream *upstream);
+
 struct upstream_call {
     const char *method, *url;
     const char *const *headers; /* NULL-ended "Name: value"; borrowed */

@@ -1,7 +1,10 @@
 /* Presigned URLs at a server that checks them, and what comes of uploads that the relay does not see. */
 #include <check.h>
+#include <netinet/in.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "../../common/alloc.h"
@@ -331,6 +334,49 @@ START_TEST(a_server_that_is_away_is_a_fault_in_bounded_time)
 }
 END_TEST
 
+static void *stop_soon(void *arg)
+{
+    blob_stop(arg);
+    return NULL;
+}
+
+/* It takes connections, and never says a word. */
+START_TEST(a_silent_server_does_not_keep_the_process)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    const int silent = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(bind(silent, (struct sockaddr *)&address, size), 0);
+    ck_assert_int_eq(listen(silent, 5), 0);
+    ck_assert_int_eq(getsockname(silent, (struct sockaddr *)&address, &size), 0);
+    char *url = xasprintf("http://127.0.0.1:%d", ntohs(address.sin_port));
+    struct blob_grant grant = grant_of("notes.txt");
+    struct blob_info info;
+    struct buf why = {0};
+    pthread_t stopper;
+    const struct blob_options options = {
+        .data_dir = folder, .max_bytes = MAX_BYTES, .quota_bytes = QUOTA, .is_serving = true};
+    const struct s3_options there = {.endpoint = url,
+        .region = "us-east-1",
+        .bucket = "bucket",
+        .access_key = "key",
+        .secret_key = "secret",
+        .path_style = true,
+        .connections = 1};
+    struct blob_store *waiting = blob_open_s3(&options, &there, &why);
+    ck_assert_ptr_nonnull(waiting);
+    const int64_t began_ms = clock_mono_ms();
+    ck_assert_int_eq(pthread_create(&stopper, NULL, stop_soon, waiting), 0);
+    ck_assert_int_eq(blob_stat(waiting, &grant.path, &info), BLOB_FAULT);
+    ck_assert_int_lt(clock_mono_ms() - began_ms, 8 * MS_PER_SECOND);
+    pthread_join(stopper, NULL);
+    blob_close(waiting);
+    close(silent);
+    free(url);
+    buf_free(&why);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests;
@@ -345,6 +391,7 @@ int main(void)
     tcase_add_test(tests, what_nobody_asked_for_goes_with_age);
     tcase_add_test(tests, what_others_keep_there_stays);
     tcase_add_test(tests, a_server_that_is_away_is_a_fault_in_bounded_time);
+    tcase_add_test(tests, a_silent_server_does_not_keep_the_process);
     if (!server_rig_start(&s3, S3_RIG))
         return EXIT_FAILURE;
     const int code = run_unit(suite);
