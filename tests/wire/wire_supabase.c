@@ -42,6 +42,12 @@ static const char *name_of_project(void)
     return strrchr(project, '/') + 1;
 }
 
+/* PATCHCORD_CA_FILE for a relay whose project the test names itself; the caller frees. */
+static char *trust(void)
+{
+    return xasprintf("PATCHCORD_CA_FILE=%s", getenv("PATCHCORD_TEST_SUPABASE_CA"));
+}
+
 /* ---- round trips ---- */
 
 /* What nginx logged for the project, up to a request of ours that is not the relay's. */
@@ -302,12 +308,14 @@ static char *start_with(const char *key)
     struct program_result result;
     char *data = xasprintf("PATCHCORD_DATA_DIR=%s", temp_folder());
     char *url = xasprintf("SUPABASE_URL=%s", project), *setting = xasprintf("SUPABASE_KEY=%s", key);
-    const char *const env[] = {data, url, setting, NULL};
+    char *ca = trust();
+    const char *const env[] = {data, url, setting, ca, NULL};
     run_program((const char *const[]){"patchcord-relay", "token", "list", NULL}, env, NULL, SOON_MS, &result);
     char *said = result.exit_code == 0 ? NULL : xstrdup(buf_text(&result.err));
     ck_assert(!said || !strstr(said, key));
     program_result_free(&result);
     free(setting);
+    free(ca);
     free(data);
     free(url);
     return said;
@@ -360,8 +368,8 @@ START_TEST(a_file_goes_into_storage_and_out_of_it)
     path = xmemdup_text(path + 6, strcspn(path + 6, "\n"));
     char *command = xasprintf(
         "cd %s && echo from curl > notes.txt && %.*s", temp_folder(), (int)strcspn(line, "\n"), line);
-    char *trust = xasprintf("CURL_CA_BUNDLE=%s", getenv("PATCHCORD_TEST_SUPABASE_CA"));
-    const char *const env[] = {trust, NULL};
+    char *bundle = xasprintf("CURL_CA_BUNDLE=%s", getenv("PATCHCORD_TEST_SUPABASE_CA"));
+    const char *const env[] = {bundle, NULL};
     run_program((const char *const[]){"/bin/sh", "-c", command, NULL}, env, NULL, SOON_MS, &result);
     ck_assert_msg(result.exit_code == 0, "%s: %s", command, buf_text(&result.err));
     program_result_free(&result);
@@ -369,7 +377,7 @@ START_TEST(a_file_goes_into_storage_and_out_of_it)
     tool_says(relay, back, "get_attachment", args, "> from curl");
     ck_assert(relay_log_has(relay, "attachments=supabase"));
     free(args);
-    free(trust);
+    free(bundle);
     free(command);
     free(path);
     free(text);
@@ -381,9 +389,9 @@ END_TEST
 START_TEST(relays_of_one_project_find_each_others_messages)
 {
     static const char params[] = "{\"name\":\"wait_for_message\",\"arguments\":{\"timeout_seconds\":60}}";
-    char *url = xasprintf("SUPABASE_URL=%s", project);
-    struct relay_process *other = relay_start(
-        NULL, (const char *const[]){url, "SUPABASE_KEY=sb_secret_test", "PATCHCORD_POLL_SECONDS=1", NULL});
+    char *url = xasprintf("SUPABASE_URL=%s", project), *ca = trust();
+    struct relay_process *other = relay_start(NULL,
+        (const char *const[]){url, ca, "SUPABASE_KEY=sb_secret_test", "PATCHCORD_POLL_SECONDS=1", NULL});
     struct open_call *wait = call_begin(other, back, "tools/call", params, acks);
     ck_assert(relay_await_parked(other, 1));
     const int64_t began_us = now_us();
@@ -391,6 +399,7 @@ START_TEST(relays_of_one_project_find_each_others_messages)
     ck_assert(call_hears(wait, "> number 1.", harness_patience(POLL_MS)));
     printf("two relays: heard after %" PRId64 " ms\n", (now_us() - began_us) / 1000);
     call_end(wait);
+    free(ca);
     free(url);
 }
 END_TEST
