@@ -297,7 +297,8 @@ install_all() {
 }
 
 uninstall_all() {
-    [ -f "$notes" ] || die "nothing of ours is noted in $notes"
+    [ -f "$notes" ] || die "nothing of ours is noted in $notes${purge:+; tokens and waiting messages of an earlier one, if there was one, are in \
+${XDG_CONFIG_HOME:-$home/.config}/patchcord and ${XDG_STATE_HOME:-$home/.local/state}/patchcord}"
     set -- uninstall
     [ -z "$purge" ] || set -- "$@" --purge
     programs=$(cat "$notes") # --purge removes it

@@ -260,7 +260,7 @@ static void add_advice(const struct relay_call *call, struct relay_reply *reply)
     else if (reply->outcome == RELAY_UNREACHABLE && reply->retry_after_s > 0)
         buf_printf(&text, "Nothing was sent; call again in %d s.", reply->retry_after_s);
     else if (reply->outcome == RELAY_UNREACHABLE)
-        buf_puts(&text, "Nothing was sent; try again later, or check PATCHCORD_URL.");
+        buf_puts(&text, "Nothing was sent; try again later, or ask whether the relay runs there.");
     else {
         buf_free(&text);
         return;

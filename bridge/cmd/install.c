@@ -132,9 +132,8 @@ static int uninstall_all(struct install *in)
     if (in->purge)
         purge(in);
     else
-        puts("Tokens and messages that wait to be sent stay; patchcord uninstall --purge removes them, too. "
-             "Entries in "
-             "projects are removed there: patchcord agent --remove.");
+        puts("Tokens and messages that wait to be sent stay: --purge removes them, too. So do entries in "
+             "projects:\n`patchcord agent --remove` takes them out there.");
     return in->problems ? COMMAND_ERROR : COMMAND_DONE;
 }
 

@@ -185,27 +185,44 @@ START_TEST(a_client_of_the_folder_gets_its_own)
 }
 END_TEST
 
+/* The path as it is said from the current folder. The caller frees. */
+static char *relative(const char *path)
+{
+    struct buf text = {0};
+    char *here = realpath(".", NULL);
+    for (const char *at = here; (at = strchr(at, '/')); at++)
+        buf_puts(&text, "../");
+    buf_puts(&text, path + 1);
+    free(here);
+    return buf_take(&text);
+}
+
 /* Otherwise both would be the folder's, and neither. */
 START_TEST(a_second_login_takes_the_place_of_the_first)
 {
     static const struct token_answer answers[] = {{200, APPROVED, NULL},
         {200, "{\"access_token\":\"pc_second\",\"agent\":\"backend\",\"namespace\":\"shop\"}", NULL},
         {.status = -1}};
-    FILE *file = fopen("ca.pem", "w");
+    char *path = xasprintf("%s/ca.pem", home), *ca = relative(path),
+         *setting = xasprintf("PATCHCORD_CA_FILE=%s", ca);
+    FILE *file = fopen(ca, "w");
     ck_assert_ptr_nonnull(file);
     fclose(file);
     token_answers = answers;
     peer = peer_start(script);
-    const char *const args[] = {url(), NULL}, *const env[] = {"PATCHCORD_CA_FILE=ca.pem", NULL};
+    const char *const args[] = {url(), NULL}, *const env[] = {setting, NULL};
     ck_assert_msg(login(args, env) == 0, "%s", buf_text(&result.err));
     ck_assert_msg(login(args, env) == 0, "%s", buf_text(&result.err));
     says(&result.out, "This folder is now backend@shop");
-    char *text = stored(), *here = realpath("ca.pem", NULL);
+    char *text = stored(), *here = realpath(path, NULL);
     ck_assert_ptr_null(strstr(text, "pc_given"));
     ck_assert_ptr_nonnull(strstr(text, "pc_second"));
     ck_assert_ptr_nonnull(strstr(text, here));
     free(here);
     free(text);
+    free(setting);
+    free(ca);
+    free(path);
 }
 END_TEST
 
