@@ -71,8 +71,7 @@ static bool read_url(struct json_object *from, struct credential *entry)
     return true;
 }
 
-/* A token becomes a header's value: it has to be visible ASCII. */
-static bool token_valid(const char *token, size_t len)
+bool credentials_is_token(const char *token, size_t len)
 {
     if (len == 0 || len > TOKEN_MAX_LEN)
         return false;
@@ -87,7 +86,7 @@ static bool read_token(struct json_object *from, struct credential *entry)
 {
     const char *token;
     size_t len;
-    if (json_get_text(from, "token", &token, &len) != JSON_FIELD_FOUND || !token_valid(token, len))
+    if (json_get_text(from, "token", &token, &len) != JSON_FIELD_FOUND || !credentials_is_token(token, len))
         return false;
     entry->token = xmemdup_text(token, len);
     return true;

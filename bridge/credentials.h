@@ -36,6 +36,8 @@ struct credentials {
     struct credential *entries;
     size_t count;
 };
+/* Whether it can be a token: it becomes a header's value, so it is visible ASCII, and at most TOKEN_MAX_LEN. */
+bool credentials_is_token(const char *token, size_t len);
 
 /* The file's path. NULL where neither XDG_CONFIG_HOME nor HOME is set. Caller frees. */
 char *credentials_path(void);

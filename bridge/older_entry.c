@@ -6,6 +6,7 @@
 
 #include "../common/alloc.h"
 #include "../common/secret.h"
+#include "credentials.h"
 #include "quiet_run.h"
 
 #define BEARER "Bearer "
@@ -76,7 +77,7 @@ bool older_entry_read(struct json_object *entry, struct older_entry *out)
 {
     *out = (struct older_entry){0};
     const char *url = url_in(entry), *token = token_in(entry);
-    if (!url || !token || !*token || strpbrk(token, "${} \t"))
+    if (!url || !token || !credentials_is_token(token, strlen(token)) || strpbrk(token, "${}"))
         return false;
     out->url = relay_of(url);
     out->token = xstrdup(token);

@@ -12,8 +12,8 @@ struct older_entry {
     char *token; /* secret */
 };
 
-/* True where the entry (NULL: none) has both; a variable in a token's place ("${PATCHCORD_TOKEN}") is none.
- */
+/* True where the entry (NULL: none) has both; a variable in a token's place ("${PATCHCORD_TOKEN}") is none, nor
+ * is what could not stand in a header. */
 bool older_entry_read(struct json_object *entry, struct older_entry *out);
 void older_entry_free(struct older_entry *older);
 /* Whether the entry starts or reaches Patchcord in another way than by our bridge. */

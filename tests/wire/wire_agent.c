@@ -407,6 +407,18 @@ END_TEST
 
 /* ---- what stands in a project's file ---- */
 
+/* A host that only listens: whatever came would wait to be accepted. */
+static int listen_somewhere(char **url)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof at;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    ck_assert(fd >= 0 && bind(fd, (struct sockaddr *)&at, sizeof at) == 0 && listen(fd, 8) == 0);
+    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&at, &len), 0);
+    *url = xasprintf("http://127.0.0.1:%d", ntohs(at.sin_port));
+    return fd;
+}
+
 START_TEST(an_older_entrys_token_is_moved)
 {
     char *path = below(project, ".mcp.json");
@@ -437,6 +449,25 @@ START_TEST(an_older_entrys_token_is_moved)
     says(&result.out, "token rotate");
     free(older);
     free(path);
+}
+END_TEST
+
+/* Such a token would be lines of a request of its own, to whatever listens on this machine. */
+START_TEST(an_older_entrys_token_is_no_more_than_a_header_takes)
+{
+    char *url, *path = below(project, ".mcp.json");
+    int host = listen_somewhere(&url);
+    char *older = xasprintf("{\"mcpServers\": {\"patchcord\": {\"type\": \"http\", \"url\": \"%s/mcp\", "
+                            "\"headers\": {\"Authorization\": \"Bearer x\\r\\n\\r\\nflush_all\"}}}}",
+        url);
+    write_text(path, older);
+    ck_assert_int_eq(run_in(project, "agent", NULL, NULL), 2);
+    says(&result.err, "which relay?");
+    ck_assert_msg(accept(host, NULL, NULL) < 0 && errno == EAGAIN, "the host was called");
+    close(host);
+    free(older);
+    free(path);
+    free(url);
 }
 END_TEST
 
@@ -511,18 +542,6 @@ START_TEST(codexs_older_entry_goes)
     free(path);
 }
 END_TEST
-
-/* A host that only listens: whatever came would wait to be accepted. */
-static int listen_somewhere(char **url)
-{
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof at;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    ck_assert(fd >= 0 && bind(fd, (struct sockaddr *)&at, sizeof at) == 0 && listen(fd, 8) == 0);
-    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&at, &len), 0);
-    *url = xasprintf("http://127.0.0.1:%d", ntohs(at.sin_port));
-    return fd;
-}
 
 /* A bridge as the project's file starts it, and what its inbox says. */
 static char *inbox_in_project(const char *env)
@@ -650,6 +669,7 @@ int main(void)
     tcase_add_test(tests, print_only_shows);
     tcase_add_test(tests, an_invitation_becomes_a_token_once);
     tcase_add_test(tests, an_older_entrys_token_is_moved);
+    tcase_add_test(tests, an_older_entrys_token_is_no_more_than_a_header_takes);
     tcase_add_test(tests, a_repositorys_own_programs_are_not_run);
     tcase_add_test(tests, what_is_stored_counts_before_a_projects_file);
     tcase_add_test(tests, codexs_older_entry_goes);
