@@ -5,8 +5,8 @@
 #include "../../common/fence.h"
 #include "../../common/ident.h"
 #include "../../common/json.h"
-#include "../store/store_oauth.h"
 #include "command.h"
+#include "grants.h"
 
 enum { ID_SHOWN = 13 }; /* of a grant's UUID: enough to tell it from others */
 
@@ -55,7 +55,7 @@ static void write_row(const struct store_grant *grant, struct buf *out)
     buf_puts(out, grant->subject.also_count > 0 ? ")\n" : "\n");
 }
 
-static void write_table(const struct store_grants *grants, struct buf *out)
+void grants_write(const struct store_grants *grants, struct buf *out)
 {
     if (grants->count == 0) {
         buf_puts(out, "No client is let in: `patchcord-relay connect --agent AGENT` makes a code for one.\n");
@@ -81,7 +81,7 @@ static int run(const struct command_line *line)
     else if (command_value(line, "json"))
         write_json(&grants, &text);
     else
-        write_table(&grants, &text);
+        grants_write(&grants, &text);
     if (fputs(buf_text(&text), stdout) < 0 || fflush(stdout) != 0)
         code = EXIT_FAILURE;
     buf_free(&text);

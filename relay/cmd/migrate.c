@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "../store/store_oauth.h"
 #include "command.h"
+#include "grants.h"
 
 /* A URL with a password belongs neither on a command line nor, for this once, in the environment. */
 static bool read_url(const struct command_line *line, struct config *config)
@@ -20,16 +20,37 @@ static bool read_url(const struct command_line *line, struct config *config)
     return false;
 }
 
-/* Who was let in by an older Patchcord: anybody could be, there. */
-static void list_found(struct store *store)
+/* Those of an older Patchcord, where anybody was let in: they have no audience. Moves them to the front. */
+static struct store_grants found_among(const struct store_grants *grants)
+{
+    struct store_grants found = {.items = grants->items};
+    for (size_t i = 0; i < grants->count; i++) {
+        if (*grants->items[i].audience)
+            continue;
+        const struct store_grant one = grants->items[i];
+        grants->items[i] = grants->items[found.count];
+        grants->items[found.count++] = one;
+    }
+    return found;
+}
+
+/* False: the store failed, or nothing can be written to stdout. */
+static bool list_found(struct store *store)
 {
     struct store_grants grants;
-    if (store_grant_list(store, &grants) == STORE_DONE && grants.count > 0)
-        printf("%zu client%s had logged in before and still can: see `patchcord-relay grants list`, and "
-               "`grants revoke "
-               "--all` ends them\n",
-            grants.count, grants.count == 1 ? "" : "s");
+    struct buf text = {0};
+    if (store_grant_list(store, &grants) != STORE_DONE)
+        return false;
+    const struct store_grants found = found_among(&grants);
+    if (found.count > 0) {
+        buf_puts(&text,
+            "\nLogged in before, and still let in (`patchcord-relay grants revoke --all` ends that):\n");
+        grants_write(&found, &text);
+    }
+    const bool done = fputs(buf_text(&text), stdout) >= 0 && fflush(stdout) == 0;
+    buf_free(&text);
     store_grants_free(&grants);
+    return done;
 }
 
 static int run(const struct command_line *line)
@@ -46,8 +67,8 @@ static int run(const struct command_line *line)
     else if (printf("%d migration%s applied, the schema is up to date\n", applied, applied == 1 ? "" : "s") <
              0)
         code = EXIT_FAILURE;
-    if (code == EXIT_SUCCESS && applied > 0)
-        list_found(store);
+    if (code == EXIT_SUCCESS && applied > 0 && !list_found(store))
+        code = command_fail("the grants that were found cannot be listed: see patchcord-relay grants list");
     buf_free(&why);
     command_store_end(&config, store);
     return code;

@@ -220,6 +220,40 @@ START_TEST(nothing_is_lost_or_doubled_while_everything_restarts)
 }
 END_TEST
 
+/* An older Patchcord's clients and their tokens, which were open to anybody. */
+START_TEST(migrate_lists_who_had_logged_in)
+{
+    struct relay_process place = {.data_dir = xstrdup(temp_folder())};
+    struct program_result result = {0};
+    char *url = harness_database_url(place.data_dir);
+    harness_sql(url,
+        "set client_min_messages = warning; drop schema public cascade; create schema public;"
+        "create table oauth_clients (client_id text primary key, namespace_id text not null default "
+        "'default',"
+        " agent_id text not null, client_info jsonb not null, created_at timestamptz not null default now(),"
+        " updated_at timestamptz not null default now());"
+        "create table oauth_access_tokens (access_token text primary key, client_id text not null,"
+        " namespace_id text not null, agent_id text not null, scope text not null default 'patchcord',"
+        " expires_at timestamptz not null, created_at timestamptz not null default now());"
+        "insert into oauth_clients (client_id, agent_id, client_info)"
+        " values ('web', 'webapp', '{\"client_name\": \"OldChat\"}');"
+        "insert into oauth_access_tokens (access_token, client_id, namespace_id, agent_id, expires_at)"
+        " values ('old', 'web', 'default', 'webapp', now() + interval '1 day')",
+        NULL);
+    ck_assert_msg(relay_command(&place, "migrate", NULL, &result) == 0, "%s", buf_text(&result.err));
+    ck_assert_ptr_nonnull(strstr(buf_text(&result.out), "grants revoke --all"));
+    ck_assert_ptr_nonnull(strstr(buf_text(&result.out), "webapp@default"));
+    ck_assert_ptr_nonnull(strstr(buf_text(&result.out), "OldChat"));
+    ck_assert_int_eq(relay_command(&place, "migrate", NULL, &result), 0);
+    ck_assert_ptr_null(strstr(buf_text(&result.out), "OldChat"));
+    ck_assert_int_eq(relay_command(&place, "grants revoke --all", NULL, &result), 0);
+    ck_assert_str_eq(buf_text(&result.out), "1 revoked\n");
+    program_result_free(&result);
+    free(place.data_dir);
+    free(url);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("postgres");
@@ -229,6 +263,7 @@ int main(void)
         tcase_add_test(tests, a_send_at_one_wakes_a_wait_at_the_other);
         tcase_add_test(tests, a_token_that_ends_at_one_ends_at_the_other);
         tcase_add_test(tests, a_killed_relay_leaves_its_messages_to_the_other);
+        tcase_add_test(tests, migrate_lists_who_had_logged_in);
     }
     /* Not beside other tests on the same server. */
     if (harness_store_is("postgres") && getenv("PATCHCORD_TEST_ALONE"))
