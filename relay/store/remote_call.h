@@ -17,7 +17,8 @@ struct remote_call {
     const char *body;     /* one JSON object */
     size_t body_len;
     /* Twice changes no more than once: it reads, or carries ids. Such a call may be made again where its
-     * outcome is unknown (the connection broke, 503); another only where it certainly was not begun. */
+     * outcome is unknown (the connection broke, 503); another only where it certainly was not begun, or was
+     * rolled back (SQLSTATE class 40: a deadlock). */
     bool is_repeatable;
 };
 
