@@ -227,7 +227,9 @@ END_TEST
 /* What is asked goes well until then, and from that millisecond on no more. */
 static void assert_ends_at(int64_t edge_ms, bool (*goes_well)(void))
 {
-    clock_pass(edge_ms - 10 - clock_wall_ms());
+    /* Time for one call at least, and not for as many as there are codes. */
+    const int64_t window_ms = rig_is("supabase") ? 300 : 10;
+    clock_pass(edge_ms - window_ms - clock_wall_ms());
     while (clock_wall_ms() < edge_ms - 3) {
         const bool well = goes_well();
         ck_assert(well || clock_wall_ms() >= edge_ms);
