@@ -182,7 +182,7 @@ START_TEST(exchange_basics)
 
     exchange_wait(&ex, "one", 1, 2, true);
     ck_assert_int_eq(exchange_wait(&ex, "two", 3, 4, false), VERDICT_WAIT);
-    ck_assert_str_eq(ex.wait.key, "two");
+    ck_assert_str_eq(ex.wait.keys, "two");
     ck_assert_uint_eq(ex.wait.ticket, 3);
 
     exchange_stream(&ex);
@@ -194,7 +194,7 @@ START_TEST(exchange_basics)
         free(ex.answer_headers[i].value);
     }
     free(ex.answer_headers);
-    free(ex.wait.key);
+    free(ex.wait.keys);
     buf_free(&ex.answer);
 }
 END_TEST
