@@ -15,6 +15,7 @@ after its owner ran migrations/postgres/ in the SQL editor. Runs COMMAND with PA
 
 and ends with its exit code. A database's PostgREST is started by the first request for it.
 """
+import atexit
 import base64
 import collections
 import concurrent.futures
@@ -105,6 +106,8 @@ alter default privileges in schema public grant all on sequences to anon, authen
 """
 
 folder = tempfile.mkdtemp(prefix="supabase-rig-")
+atexit.register(shutil.rmtree, folder, ignore_errors=True)
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 cluster = urllib.parse.urlsplit(os.environ.get("PATCHCORD_TEST_DATABASE", ""))
 
@@ -374,7 +377,6 @@ def main():
         for process in (nginx, storage):
             process.terminate()
             process.wait()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 sys.exit(main())
