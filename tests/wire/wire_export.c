@@ -237,7 +237,8 @@ static char *stored(const struct talk *t, const char *name, const char *body)
     struct http_reply reply;
     http_call("PUT", json_text_or(granted, "upload_url", ""),
         (const char *const[]){"Content-Type: text/plain", NULL}, body, &reply);
-    ck_assert_int_eq(reply.status, 201);
+    ck_assert(
+        reply.status == 200 || reply.status == 201); /* the relay itself, or where the attachments are */
     char *path = xstrdup(json_text_or(granted, "path", ""));
     http_reply_free(&reply);
     json_object_put(answer);
