@@ -186,6 +186,16 @@ START_TEST(grants_are_listed)
 }
 END_TEST
 
+/* Whoever has that name in a further namespace would share it with the client. */
+START_TEST(a_namesake_is_named)
+{
+    free(relay_token(v.relay, "webapp@lab"));
+    run("connect --agent webapp@shop --also lab,office");
+    ck_assert_ptr_nonnull(strstr(buf_text(&result.err), "webapp@lab is there already"));
+    ck_assert_ptr_null(strstr(buf_text(&result.err), "webapp@office is"));
+}
+END_TEST
+
 START_TEST(a_code_opens_so_many_namespaces)
 {
     enum { ALSO_MAX = 32 };
@@ -383,6 +393,7 @@ int main(void)
     TCase *tests = harness_case(suite, "grants");
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, grants_are_listed);
+    tcase_add_test(tests, a_namesake_is_named);
     tcase_add_test(tests, a_code_opens_so_many_namespaces);
     tcase_add_test(tests, a_revoked_grant_ends_at_once);
     tcase_add_test(tests, grants_are_revoked_by_agent_client_or_all);
