@@ -49,7 +49,7 @@ TORTURE    := $(BUILD)/tests/torture/torture
 BENCHES    := $(call programs,$(wildcard tests/bench/bench_*.c))
 OF_BRIDGE  := $(call programs,$(shell grep -l '"../../bridge/' tests/unit/*.c tests/fuzz/*.c tests/bench/*.c 2>/dev/null))
 CLIENTS    := $(wildcard tests/clients/client_*.mjs)
-SCRIPTS    := tests/check_layers.sh tests/check_docs.sh tests/check_shell.sh tests/torture/durability_strace.sh
+SCRIPTS    := tests/check_layers.sh tests/check_docs.sh tests/check_shell.sh tests/check_manual.sh tests/torture/durability_strace.sh
 
 .PHONY: all demo run test test-slow unit wire clients check install static dist fuzz fuzzers fuzz-build torture bench soak valgrind \
 	container-check format clean help
@@ -209,9 +209,10 @@ $(BUILD)/tests/demo/demo: $(BUILD)/obj/tests/demo/demo.o $(HARNESS) $(COMMON_LIB
 run: all ## a relay on port 8000; its data stays in ~/.local/share/patchcord (as root: /var/lib/patchcord)
 	@$(BUILD)/patchcord-relay serve
 
-install: all ## installs both programs below DESTDIR and PREFIX (/usr/local)
+install: all ## installs both programs, their man pages and shell completions below DESTDIR and PREFIX (/usr/local)
 	install -d $(DESTDIR)$(PREFIX)/bin
 	install -m 755 $(BINARIES) $(DESTDIR)$(PREFIX)/bin
+	@packaging/manual.sh $(BUILD) $(DESTDIR)$(PREFIX)/share
 
 static: ## both programs with their libraries inside, into build-static/: they start faster and need less memory
 	@$(MAKE) --no-print-directory STATIC=1 all

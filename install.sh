@@ -84,6 +84,9 @@ test  fuzzer:clang         libclang-rt-14-dev   compiler-rt         compiler-rt 
 test  command:git          git                  git                 git               git
 test  command:curl         curl                 curl                curl              curl
 test  command:shellcheck   shellcheck           ShellCheck          shellcheck        shellcheck
+test  command:mandoc       mandoc               mandoc              mandoc            mandoc
+test  command:zsh          zsh                  zsh                 zsh               zsh
+test  command:fish         fish                 fish                fish              fish
 test  command:ip           iproute2             iproute             iproute2          iproute2
 test  command:npm          npm                  nodejs-npm          npm               npm
 test  command:chromium     chromium             chromium            chromium          chromium

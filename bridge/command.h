@@ -1,7 +1,8 @@
 /* command.h: a verb of `patchcord`: one file, one const row.
  *
- * bridge/main.c has the table of rows. It takes the options that all commands share (config.h) off the
- * command line wherever they stand before a "--", so that run sees just the command's own arguments. */
+ * bridge/cmd/commands.c has the table of rows. bridge/main.c takes the options that all commands share
+ * (config.h) off the command line wherever they stand before a "--", so that run sees just the command's own
+ * arguments. */
 #ifndef BRIDGE_COMMAND_H
 #define BRIDGE_COMMAND_H
 
@@ -21,6 +22,7 @@ struct command {
     const char *summary; /* one line for the overview of `patchcord --help` */
     const char
         *help; /* the text of `patchcord NAME --help` below the usage line, man-page style, ending in '\n' */
+    bool is_unlisted; /* that overview leaves it out: programs' installers call it, people hardly */
     /* argv[0] is the command's name, argv[argc] is NULL; --help was dealt with. Returns an exit code. */
     int (*run)(const struct config_options *options, int argc, char **argv);
 };

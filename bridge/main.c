@@ -6,52 +6,26 @@
 #include "command.h"
 #include "mcp_command.h"
 
-static const struct command *const commands[] = {
-    &command_agent,
-    &command_init,
-    &command_install,
-    &command_uninstall,
-    &command_mcp,
-    &command_inbox,
-    &command_send,
-    &command_reply,
-    &command_wait,
-    &command_recall,
-    &command_unsend,
-    &command_outbox,
-    &command_agents,
-    &command_tail,
-    &command_upload,
-    &command_download,
-    &command_login,
-    &command_hook,
-    &command_subscribe,
-    &command_statusline,
-};
-
 static void print_overview(FILE *to)
 {
     fputs("Usage: patchcord COMMAND [OPTIONS]\n\n"
           "Messages between AI agents, through a Patchcord relay.\n\nCommands:\n",
         to);
-    for (size_t i = 0; i < LENGTH_OF(commands); i++)
-        fprintf(to, "  %-11s %s\n", commands[i]->name, commands[i]->summary);
+    for (size_t i = 0; commands[i]; i++)
+        if (!commands[i]->is_unlisted)
+            fprintf(to, "  %-11s %s\n", commands[i]->name, commands[i]->summary);
     fputs("\nWithout a command and without a terminal on standard input it is `patchcord mcp`.\n\n"
-          "Options of every command:\n"
-          "  --as AGENT@NAMESPACE  the stored identity to use\n"
-          "  --client NAME         the client type to report (claude_code, codex, ...)\n"
-          "  --allow-path FOLDER   let the agent send and save files of this folder, too (mcp)\n"
-          "  --insecure-http       allow plain http to a host that is not this machine\n"
-          "  --help, --version\n\n"
-          "Environment:\n",
+          "Options of every command:\n",
         to);
+    fputs(commands_options, to);
+    fputs("\nEnvironment:\n", to);
     for (const struct setting *row = config_settings; row->name; row++)
         fprintf(to, "  %-29s  %s\n", row->name, row->help);
 }
 
 static const struct command *command_find(const char *name)
 {
-    for (size_t i = 0; i < LENGTH_OF(commands); i++) {
+    for (size_t i = 0; commands[i]; i++) {
         if (strcmp(commands[i]->name, name) == 0)
             return commands[i];
     }

@@ -1,32 +1,10 @@
-/* patchcord-relay: the table of its commands. */
+/* patchcord-relay: finds the command. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../common/alloc.h"
-#include "../common/compiler.h"
 #include "cmd/command.h"
-
-static const struct command *const commands[] = {
-    &command_serve,
-    &command_token_add,
-    &command_token_list,
-    &command_token_revoke,
-    &command_token_rotate,
-    &command_connect,
-    &command_invite,
-    &command_grants_list,
-    &command_grants_revoke,
-    &command_migrate,
-    &command_cleanup,
-    &command_backup,
-    &command_restore,
-    &command_export,
-    &command_import,
-    &command_status,
-    &command_health,
-    &command_tls_init,
-};
 
 /* True for the first word of commands that have two. */
 static bool is_group(const char *word, const struct command *command)
@@ -44,8 +22,8 @@ static void write_overview(const char *group, struct buf *out)
         buf_puts(out,
             "Usage: patchcord-relay COMMAND [OPTIONS]\n\nThe relay of Patchcord, messages between AI "
             "agents, and its operator's commands.\n\nCommands:\n");
-    for (size_t i = 0; i < LENGTH_OF(commands); i++)
-        if (!group || is_group(group, commands[i]))
+    for (size_t i = 0; commands[i]; i++)
+        if (!commands[i]->is_unlisted && (!group || is_group(group, commands[i])))
             buf_printf(out, "  %-14s %s\n", commands[i]->name, commands[i]->summary);
     buf_puts(out, "\npatchcord-relay COMMAND --help tells more about one, patchcord-relay --version which "
                   "version this is.\n");
@@ -91,12 +69,12 @@ int main(int argc, char **argv)
         return puts("patchcord-relay " PATCHCORD_VERSION) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)
         return overview(stdout, EXIT_SUCCESS, NULL);
-    for (size_t i = 0; i < LENGTH_OF(commands); i++) {
+    for (size_t i = 0; commands[i]; i++) {
         const int words = matches(commands[i], argc - 1, argv + 1);
         if (words > 0)
             return command_main(commands[i], argc - words, argv + words);
     }
-    for (size_t i = 0; i < LENGTH_OF(commands); i++)
+    for (size_t i = 0; commands[i]; i++)
         if (is_group(argv[1], commands[i]))
             return group_main(argv[1], argv[2]);
     (void)fprintf(stderr, "patchcord-relay: there is no command '%s'\n", argv[1]);

@@ -74,10 +74,9 @@ static void write_option(const struct command_option *option, struct buf *out)
     buf_printf(out, "  %-18s %s\n", flag, option->help);
 }
 
-static void write_help(const struct command *command, struct buf *out)
+void command_help(const struct command *command, struct buf *out)
 {
-    command_usage(command, out);
-    buf_printf(out, "\n%s\nOPTIONS\n", command->help);
+    buf_printf(out, "%s\nOPTIONS\n", command->help);
     for (const struct command_option *o = command->options; o->name; o++)
         write_option(o, out);
     for (size_t i = 0; i < LENGTH_OF(common_options); i++)
@@ -88,7 +87,9 @@ static void write_help(const struct command *command, struct buf *out)
 static int print_help(const struct command *command)
 {
     struct buf text = {0};
-    write_help(command, &text);
+    command_usage(command, &text);
+    buf_putc(&text, '\n');
+    command_help(command, &text);
     const int written = fputs(buf_text(&text), stdout);
     buf_free(&text);
     return written < 0 || fflush(stdout) != 0 ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -40,6 +40,7 @@ struct command {
     const char *summary; /* one line */
     const char *help;    /* paragraphs */
     struct command_option options[COMMAND_OPTIONS_MAX];
+    bool is_unlisted;                            /* the overview leaves it out */
     bool begins_store;                           /* command_store makes a store where there is none yet */
     int (*run)(const struct command_line *line); /* the exit code: 0, EXIT_FAILURE or EXIT_USAGE */
 };
@@ -47,12 +48,16 @@ struct command {
 extern const struct command command_serve, command_token_add, command_token_list, command_token_revoke,
     command_token_rotate, command_migrate, command_cleanup, command_backup, command_restore, command_status,
     command_health, command_tls_init, command_connect, command_invite, command_grants_list,
-    command_grants_revoke, command_export, command_import;
+    command_grants_revoke, command_export, command_import, command_completion, command_man;
+/* In the order of the overview; NULL-ended. */
+extern const struct command *const commands[];
 
 /* Reads argv (behind the command's name) by the row and runs it; prints help and usage errors itself. */
 int command_main(const struct command *command, int argc, char **argv);
 /* "Usage: patchcord-relay token add [--label TEXT] AGENT" and a newline. */
 void command_usage(const struct command *command, struct buf *out);
+/* What --help says below that: paragraphs, options, exit status. */
+void command_help(const struct command *command, struct buf *out);
 
 /* The option's last value ("" for one that takes none), or NULL where it was not given. */
 const char *command_value(const struct command_line *line, const char *option);

@@ -110,6 +110,10 @@ START_TEST(help)
     }
     must_run("--version");
     ck_assert(printed("patchcord-relay "));
+    must_run("man");
+    ck_assert(printed(".TH patchcord-relay 8 "));
+    must_run("completion bash");
+    ck_assert(printed("complete -o default -F _patchcord-relay patchcord-relay\n"));
     must_run("token --help");
     ck_assert(printed("Usage: patchcord-relay token COMMAND"));
     ck_assert(printed("token rotate"));
@@ -123,8 +127,8 @@ START_TEST(wrong_usage)
         "token add --unknown a", "token add --label", "token add --token secret a", "token revoke",
         "token revoke abcd --agent a:b", "token rotate a:b --grace soon", "backup", "restore", "export",
         "export a b", "import", "import --all a", "serve now", "connect", "connect --agent a b", "invite",
-        "invite a b", "grants", "grants revoke", "grants revoke --all --client x",
-        "grants revoke abcd --all"};
+        "invite a b", "grants", "grants revoke", "grants revoke --all --client x", "grants revoke abcd --all",
+        "man page", "completion", "completion tcsh"};
     for (size_t i = 0; i < LENGTH_OF(lines); i++) {
         ck_assert_msg(run(lines[i]) == 2, "%s: %d", lines[i], result.exit_code);
         ck_assert_str_eq(buf_text(&result.out), "");

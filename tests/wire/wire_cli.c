@@ -583,6 +583,21 @@ START_TEST(every_command_has_help)
 }
 END_TEST
 
+START_TEST(manual_and_completions_are_printed)
+{
+    must_run(NULL, "man", NULL);
+    out_has(".TH patchcord 1 ");
+    must_run(NULL, "completion bash", NULL);
+    out_has("complete -o default -F _patchcord patchcord\n");
+    static const char *const wrong[] = {"man page", "completion", "completion tcsh", "completion bash zsh"};
+    for (size_t i = 0; i < LENGTH_OF(wrong); i++) {
+        ck_assert_int_eq(run(NULL, wrong[i]), 2);
+        ck_assert_str_eq(out(), "");
+        err_has("Usage: patchcord ");
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("cli");
@@ -614,5 +629,6 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup_without_relay, teardown);
     tcase_add_loop_test(tcase, wrong_usage_is_2, 0, LENGTH_OF(usage_errors));
     tcase_add_loop_test(tcase, every_command_has_help, 0, LENGTH_OF(commands));
+    tcase_add_test(tcase, manual_and_completions_are_printed);
     return run_suite(suite);
 }

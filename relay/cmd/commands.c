@@ -1,0 +1,25 @@
+#include "command.h"
+
+const struct command *const commands[] = {
+    &command_serve,
+    &command_token_add,
+    &command_token_list,
+    &command_token_revoke,
+    &command_token_rotate,
+    &command_connect,
+    &command_invite,
+    &command_grants_list,
+    &command_grants_revoke,
+    &command_migrate,
+    &command_cleanup,
+    &command_backup,
+    &command_restore,
+    &command_export,
+    &command_import,
+    &command_status,
+    &command_health,
+    &command_tls_init,
+    &command_completion,
+    &command_man,
+    NULL,
+};
