@@ -38,6 +38,7 @@ void relay_answer_free(struct relay_answer *answer)
 {
     json_object_put(answer->json);
     free(answer->reason);
+    free(answer->version);
     *answer = (struct relay_answer){0};
 }
 
@@ -74,6 +75,8 @@ static void on_answer(void *arg, const struct transfer_result *result)
         return;
     }
     answer->status = result->status;
+    answer->date_s = result->date_s;
+    answer->version = xstrdup_or_null(result->version);
     answer->json = json_parse(result->body, result->body_len, &fault);
     if (json_object_is_type(answer->json, json_type_object))
         return;
@@ -90,7 +93,7 @@ static void exchange(struct relay_asker *asker, const char *path, const char *co
     char *machine = xasprintf("X-Patchcord-Machine: %s", asker->machine.name);
     char *platform = xasprintf("X-Patchcord-Platform: %s", asker->machine.platform);
     const char *const headers[] = {"Accept: application/json", machine, platform, body ? type : NULL, NULL};
-    *answer = (struct relay_answer){.retry_after_s = -1};
+    *answer = (struct relay_answer){.retry_after_s = -1, .date_s = -1};
     struct transfer *transfer =
         transfer_start(asker->transfers, &(struct transfer_request){.url = url,
                                              .token = body ? NULL : asker->config->token,

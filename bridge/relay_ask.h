@@ -23,6 +23,8 @@ struct relay_answer {
     bool stopped;             /* given up; nothing else is set */
     int status;               /* ANSWERED */
     int retry_after_s;        /* -1: not given */
+    int64_t date_s;           /* the relay's clock, Unix time; -1: not given */
+    char *version;            /* the relay's; NULL: not given; owned */
     struct json_object *json; /* an object, or NULL; owned. Its secrets are not wiped */
     char *reason;             /* of a fault: a clause for people; owned */
 };

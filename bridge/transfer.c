@@ -293,6 +293,21 @@ static int read_retry_after(CURL *easy)
     return seconds > TRANSFER_RETRY_AFTER_MAX_S ? TRANSFER_RETRY_AFTER_MAX_S : (int)seconds;
 }
 
+/* The last answer's header of that name; NULL: it has none. Borrowed from easy. */
+static const char *read_header(CURL *easy, const char *name)
+{
+    enum { LAST_ANSWER = -1 };
+    struct curl_header *header;
+    return curl_easy_header(easy, name, 0, CURLH_HEADER, LAST_ANSWER, &header) == CURLHE_OK ? header->value
+                                                                                            : NULL;
+}
+
+static int64_t read_date(CURL *easy)
+{
+    const char *date = read_header(easy, "Date");
+    return date ? (int64_t)curl_getdate(date, NULL) : -1;
+}
+
 /* That nobody vouches for a certificate is said apart from one that is for another host. */
 static bool is_untrusted(const struct transfer *transfer, CURLcode code)
 {
@@ -321,6 +336,8 @@ static void finish(struct transfer *transfer, CURLcode code)
         .reason = fault_reason(transfer, code),
         .status = (int)status,
         .retry_after_s = read_retry_after(transfer->easy),
+        .date_s = read_date(transfer->easy),
+        .version = read_header(transfer->easy, "X-Patchcord-Version"),
         .body = buf_text(&transfer->answer),
         .body_len = transfer->answer.len,
     };

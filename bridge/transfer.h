@@ -32,7 +32,9 @@ struct transfer_result {
     enum transfer_fault fault;
     const char *reason; /* of a fault: a clause for people */
     int status;
-    int retry_after_s; /* at most TRANSFER_RETRY_AFTER_MAX_S; -1: not given */
+    int retry_after_s;   /* at most TRANSFER_RETRY_AFTER_MAX_S; -1: not given */
+    int64_t date_s;      /* its Date header, Unix time; -1: not given */
+    const char *version; /* its X-Patchcord-Version header; NULL: not given */
     const char *body;
     size_t body_len;
 };

@@ -23,6 +23,8 @@ const struct command *const commands[] = {
     &command_hook,
     &command_subscribe,
     &command_statusline,
+    &command_doctor,
+    &command_test,
     &command_completion,
     &command_man,
     NULL,
