@@ -567,7 +567,7 @@ START_TEST(nothing_reaches_the_terminal)
 END_TEST
 
 static const char *const commands[] = {
-    "inbox", "send", "reply", "wait", "recall", "unsend", "outbox", "agents", "tail", "doctor", "test"};
+    "inbox", "send", "reply", "wait", "recall", "unsend", "outbox", "agents", "tail", "doctor"};
 
 START_TEST(every_command_has_help)
 {

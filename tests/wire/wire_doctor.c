@@ -250,6 +250,9 @@ START_TEST(wrong_usage_is_said)
     ck_assert_int_eq(result.exit_code, 2);
     run_in_project("test it", NULL, NULL);
     ck_assert_int_eq(result.exit_code, 2);
+    run_in_project("test --help", NULL, NULL);
+    ck_assert_int_eq(result.exit_code, 0);
+    says("EXIT STATUS");
 }
 END_TEST
 
