@@ -68,7 +68,9 @@ static int find_self(struct trip *trip)
 static int call(
     const struct trip *trip, const char *tool, struct json_object *args, struct relay_reply *reply)
 {
+    /* What is unread holds a send back that it may concern; it does not concern this one, and stays as it is. */
     struct json_object *meta = json_new_object();
+    json_add_bool(meta, PATCHCORD_META_QUEUED, true);
     struct buf why = {0};
     struct json_object *checked = tool_spec_check(tool_spec_find(tool), args, &why);
     int exit_code = COMMAND_ERROR;
@@ -190,10 +192,11 @@ const struct command command_test = {
     .name = "test",
     .usage = "patchcord test [--as AGENT@NAMESPACE] [--client NAME]",
     .summary = "a message to yourself and back, with times",
-    .help =
-        "Asks the relay whose the token is, sends that agent (you) a message, finds it again, and closes "
-        "it,\n"
-        "so that nothing of it is in the inbox. Each step is a line with its time. What is wrong where it\n"
-        "fails, patchcord doctor says.\n" REQUEST_EXIT_CODES,
+    .help = "Asks the relay whose the token is, sends that agent (you) a message, finds it again, and closes "
+            "it,\n"
+            "so that nothing of it is in the inbox. Unread messages stay as they are, and do not hinder it. "
+            "Each\n"
+            "step is a line with its time. What is wrong where it fails, patchcord doctor "
+            "says.\n" REQUEST_EXIT_CODES,
     .run = run,
 };

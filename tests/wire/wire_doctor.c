@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "../../common/alloc.h"
+#include "../../common/clock.h"
 #include "../harness.h"
 
 enum { RUN_MS = 60 * 1000 };
@@ -242,6 +243,40 @@ START_TEST(a_message_goes_around_and_leaves_nothing)
 }
 END_TEST
 
+/* Until a send of ours is refused for what is unread. */
+static void await_gate(void)
+{
+    const int64_t deadline = clock_mono_ms() + RUN_MS;
+    do {
+        ck_assert_int_lt(clock_mono_ms(), deadline);
+        run_in_project("send back early", NULL, NULL);
+    } while (result.exit_code == 0);
+    ck_assert_ptr_nonnull(strstr(buf_text(&result.err), "unread"));
+}
+
+START_TEST(what_is_unread_does_not_hinder_a_test_and_stays)
+{
+    char *other = relay_token(relay, "back@shop"), *bearer = xasprintf("PATCHCORD_TOKEN=%s", other);
+    char *url = xasprintf("PATCHCORD_URL=%s", relay->url);
+    struct program_result sent;
+    run_program((const char *const[]){"patchcord", "send", "front", "unread", NULL},
+        (const char *const[]){url, bearer, NULL}, NULL, RUN_MS, &sent);
+    ck_assert_msg(sent.exit_code == 0, "%s", buf_text(&sent.err));
+    program_result_free(&sent);
+    free(url);
+    free(bearer);
+    free(other);
+    await_gate();
+    run_in_project("test", NULL, NULL);
+    ck_assert_msg(result.exit_code == 0, "%s%s", buf_text(&result.out), buf_text(&result.err));
+    says("it was closed");
+    run_in_project("inbox --json", NULL, NULL);
+    says("\"content\":\"unread\"");
+    says("\"attempt\":0");
+    says("\"deferred\":[]");
+}
+END_TEST
+
 START_TEST(wrong_usage_is_said)
 {
     run_in_project("doctor --cure", NULL, NULL);
@@ -272,6 +307,7 @@ int main(void)
     tcase_add_test(set_up, two_entries_of_a_client_are_said);
     tcase_add_test(set_up, the_environments_token_hides_the_stored_one);
     tcase_add_test(set_up, a_message_goes_around_and_leaves_nothing);
+    tcase_add_test(set_up, what_is_unread_does_not_hinder_a_test_and_stays);
     tcase_add_test(set_up, wrong_usage_is_said);
     return run_suite(suite);
 }
