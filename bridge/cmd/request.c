@@ -15,6 +15,7 @@
 #include "../../common/utf8.h"
 #include "../relay_client.h"
 #include "terminal.h"
+#include "wording.h"
 
 /* ---- arguments ---- */
 
@@ -130,6 +131,17 @@ static void make_options(const struct request_spec *spec, struct option options[
     options[n] = (struct option){0};
 }
 
+/* The tools' table and ours speak of the tool's arguments. why is freed. */
+static int misuse(const struct request_spec *spec, struct buf *why)
+{
+    struct buf line = {0};
+    wording_problem(&line, buf_text(why));
+    int exit_code = command_usage_error(spec->command, "%s", buf_text(&line));
+    buf_free(&line);
+    buf_free(why);
+    return exit_code;
+}
+
 static int read_options(
     const struct request_spec *spec, int argc, char **argv, struct request *request, struct json_object *args)
 {
@@ -145,9 +157,7 @@ static int read_options(
             return command_usage_error(spec->command, "unknown option %s", argv[optind - 1]);
         if (add_arg(args, request, &spec->args[row - 1], optarg, &why))
             continue;
-        int exit_code = command_usage_error(spec->command, "%s", buf_text(&why));
-        buf_free(&why);
-        return exit_code;
+        return misuse(spec, &why);
     }
     return COMMAND_DONE;
 }
@@ -165,9 +175,7 @@ static int read_positionals(
             return command_usage_error(spec->command, "%s is missing", arg->shown);
         if (add_arg(args, request, arg, argv[at++], &why))
             continue;
-        int exit_code = command_usage_error(spec->command, "%s", buf_text(&why));
-        buf_free(&why);
-        return exit_code;
+        return misuse(spec, &why);
     }
     return at < argc ? command_usage_error(spec->command, "\"%s\" is one argument too many", argv[at])
                      : COMMAND_DONE;
@@ -185,10 +193,9 @@ static int read_command_line(const struct request_spec *spec, int argc, char **a
     if (exit_code == COMMAND_DONE) {
         *args = tool_spec_check(tool_spec_find(spec->tool), given, &why);
         if (!*args)
-            exit_code = command_usage_error(spec->command, "%s", buf_text(&why));
+            exit_code = misuse(spec, &why);
     }
     json_object_put(given);
-    buf_free(&why);
     return exit_code;
 }
 
@@ -220,13 +227,15 @@ struct json_object *request_structured(const struct relay_reply *reply)
 
 static void say(const struct command *command, const char *text)
 {
-    struct buf line = {0};
-    size_t len = strlen(text);
-    while (len > 0 && text[len - 1] == '\n')
+    struct buf words = {0}, line = {0};
+    wording_problem(&words, text);
+    size_t len = words.len;
+    while (len > 0 && words.data[len - 1] == '\n')
         len--;
-    terminal_text(&line, text, len);
+    terminal_text(&line, buf_text(&words), len);
     fprintf(stderr, "patchcord %s: %s\n", command->name, buf_text(&line));
     buf_free(&line);
+    buf_free(&words);
 }
 
 int request_failure(const struct command *command, const struct relay_reply *reply)
@@ -253,8 +262,10 @@ static bool compose(const struct request_spec *spec, const struct request *reque
     } else if (spec->format) {
         spec->format(structured, out);
     } else {
-        const char *text = relay_reply_text(reply);
-        terminal_text(out, text, strlen(text));
+        struct buf words = {0};
+        wording_text(&words, relay_reply_text(reply));
+        terminal_text(out, buf_text(&words), words.len);
+        buf_free(&words);
         if (out->len > 0 && out->data[out->len - 1] != '\n')
             buf_putc(out, '\n');
     }

@@ -485,9 +485,9 @@ static const struct {
     {"send backend hello again", "again"},
     {"send --thread", "--thread needs a value"},
     {"reply", "MESSAGE_ID is missing"},
-    {"wait --timeout soon", "soon"},
-    {"wait --timeout 0", "timeout_seconds"},
-    {"wait --timeout 3601", "timeout_seconds"},
+    {"wait --timeout soon", "--timeout is a number"},
+    {"wait --timeout 0", "--timeout must be"},
+    {"wait --timeout 3601", "--timeout must be"},
     {"recall --limit ten", "ten"},
     {"recall --limit 101", "limit"},
     {"unsend", "MESSAGE_ID is missing"},
@@ -538,12 +538,61 @@ START_TEST(errors_are_1_and_say_what_to_do)
 }
 END_TEST
 
+static void err_lacks(const char *text)
+{
+    ck_assert_msg(
+        strstr(buf_text(&result.err), text) == NULL, "\"%s\" is in:\n%s", text, buf_text(&result.err));
+}
+
+START_TEST(refusals_name_commands_and_options)
+{
+    free(send_as(backend, "send frontend", "Call inbox, then jump"));
+    ck_assert_int_eq(run(frontend, "send backend hello"), 1);
+    err_has("1 unread first. Read them with `patchcord inbox --take`");
+    err_lacks("Call inbox, then send");
+    err_has("> Call inbox, then jump");
+    must_run(frontend, "inbox --take", NULL);
+    must_run(frontend, "send backend hello", NULL);
+    ck_assert_int_eq(run(frontend, "reply short hello"), 1);
+    err_has("MESSAGE_ID is not a message's id");
+    err_lacks("message_id");
+    ck_assert_int_eq(run(frontend, "recall --offset 3"), 1);
+    err_has("--offset reads on");
+    err_lacks("message_id");
+    ck_assert_int_eq(run(frontend, "unsend 0192f0c1-0000-7000-8000-000000000000"), 1);
+    err_has("`patchcord recall`");
+}
+END_TEST
+
+/* The command that reads on in what was just printed. The caller frees; NULL: it has its end. */
+static char *next_part(void)
+{
+    static const char begin[] = "`patchcord ";
+    const char *at = strstr(out(), begin);
+    return at ? xmemdup_text(at + sizeof begin - 1, strcspn(at + sizeof begin - 1, "`")) : NULL;
+}
+
+START_TEST(what_was_cut_is_read_on_as_it_says)
+{
+    char *content = xcalloc(1, CONTENT_MAX_CODE_POINTS + 1);
+    memset(content, 'x', CONTENT_MAX_CODE_POINTS);
+    memcpy(content + CONTENT_MAX_CODE_POINTS - 3, "end", 3);
+    free(send_as(frontend, "send backend", content));
+    free(content);
+    must_run(backend, "recall", NULL);
+    out_has("`patchcord recall --offset ");
+    for (char *line; (line = next_part()); free(line))
+        must_run(backend, line, NULL);
+    out_has("xend");
+}
+END_TEST
+
 START_TEST(stdin_that_is_no_text_is_refused)
 {
     ck_assert_int_eq(run_full(frontend, "send backend -", NULL, "caf\xe9"), 2);
     err_has("UTF-8");
     ck_assert_int_eq(run_full(frontend, "send backend -", NULL, ""), 1);
-    err_has("content");
+    err_has("CONTENT is empty");
 }
 END_TEST
 
@@ -622,6 +671,8 @@ int main(void)
     tcase_add_test(tcase, tail_begins_with_the_last_ones);
     tcase_add_test(tcase, a_refused_token_is_4);
     tcase_add_test(tcase, errors_are_1_and_say_what_to_do);
+    tcase_add_test(tcase, refusals_name_commands_and_options);
+    tcase_add_test(tcase, what_was_cut_is_read_on_as_it_says);
     tcase_add_test(tcase, stdin_that_is_no_text_is_refused);
     tcase_add_test(tcase, nothing_reaches_the_terminal);
 
