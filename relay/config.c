@@ -247,6 +247,7 @@ static bool check_attachment_types(const struct config *config, struct buf *why)
 
 static bool set_data_dir(struct config *config, struct buf *why)
 {
+    config->data_dir_is_default = config->data_dir == NULL;
     if (config->data_dir)
         return true;
     if (is_set("XDG_DATA_HOME"))

@@ -29,11 +29,12 @@ struct config {
     /* Attachments in an S3-compatible store: where s3_bucket or s3_endpoint is set; then no one is NULL, but
      * for s3_public_endpoint. */
     char *s3_endpoint, *s3_public_endpoint, *s3_region, *s3_bucket, *s3_access_key, *s3_secret_key;
-    int s3_path_style; /* enum path_style; never AUTO after config_load */
+    int s3_path_style;    /* enum path_style; never AUTO after config_load */
     char *encryption_key; /* as store_cipher_new reads it; NULL: messages are stored as they are */
     char *cleanup_token, *metrics_token;
-    char *data_dir;     /* never NULL after config_load */
-    char *database_url; /* PostgreSQL's; NULL: Supabase's, or the store is in data_dir */
+    char *data_dir;                    /* never NULL after config_load */
+    bool data_dir_is_default;          /* no setting names it */
+    char *database_url;                /* PostgreSQL's; NULL: Supabase's, or the store is in data_dir */
     char *supabase_url, *supabase_key; /* both or none */
     int64_t circuit_breaker_seconds, poll_seconds;
     char *tls_cert, *tls_key;

@@ -185,9 +185,9 @@ static bool has_database(const char *data_dir)
  * would look like one that lost everything. */
 static bool refuse_missing(struct config *config)
 {
-    (void)command_fail("there is no relay's data in %s: run this as the relay's user and with its settings "
-                       "(PATCHCORD_DATA_DIR, --env-file); serve and token add begin a new one",
-        config->data_dir);
+    (void)command_fail("there is no relay's data in %s%s: run this as the relay's user and with its settings "
+                       "(PATCHCORD_DATA_DIR, --env-file); serve and migrate begin a new one",
+        config->data_dir, config->data_dir_is_default ? ", and PATCHCORD_DATA_DIR is not set" : "");
     config_free(config);
     return false;
 }
@@ -207,12 +207,18 @@ struct store_options command_store_options(const struct config *config, enum sto
     };
 }
 
+static bool begins_store(const struct command *command, const struct config *config)
+{
+    return command->begins_store == BEGINS_STORE ||
+           (command->begins_store == BEGINS_NAMED_STORE && !config->data_dir_is_default);
+}
+
 bool command_store_open(
     const struct command_line *line, struct config *config, enum store_role role, struct store **store)
 {
     const struct store_options options = command_store_options(config, role);
     const bool is_in_folder = options.database_url == NULL && options.supabase.url == NULL;
-    if (is_in_folder && !line->command->begins_store && !has_database(config->data_dir))
+    if (is_in_folder && !begins_store(line->command, config) && !has_database(config->data_dir))
         return refuse_missing(config);
     struct buf why = {0};
     secret_init();

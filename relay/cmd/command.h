@@ -33,6 +33,13 @@ struct command_line {
     int operands_count;
 };
 
+/* Whether command_store makes a store in the data folder where there is none yet. */
+enum store_beginning {
+    BEGINS_NO_STORE,
+    BEGINS_NAMED_STORE, /* where a setting names the folder */
+    BEGINS_STORE,
+};
+
 struct command {
     const char *name;     /* one word or two; NULL ends the table */
     const char *operands; /* as the usage shows them; "" for none */
@@ -40,8 +47,8 @@ struct command {
     const char *summary; /* one line */
     const char *help;    /* paragraphs */
     struct command_option options[COMMAND_OPTIONS_MAX];
-    bool is_unlisted;                            /* the overview leaves it out */
-    bool begins_store;                           /* command_store makes a store where there is none yet */
+    bool is_unlisted; /* the overview leaves it out */
+    enum store_beginning begins_store;
     int (*run)(const struct command_line *line); /* the exit code: 0, EXIT_FAILURE or EXIT_USAGE */
 };
 

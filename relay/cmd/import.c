@@ -357,6 +357,6 @@ const struct command command_import = {
         {
             {"files", NULL, "with the attachments, where the export has them"},
         },
-    .begins_store = true,
+    .begins_store = BEGINS_NAMED_STORE,
     .run = run,
 };

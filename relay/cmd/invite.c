@@ -34,14 +34,15 @@ static const char *read_url(const struct command_line *line, const struct config
     return NULL;
 }
 
-/* Whoever pastes the line elsewhere would look for the relay there. */
+/* A guess is said to be one: whoever pastes the line elsewhere would look for the relay there. */
 static void say_where(const struct config *config, const struct command_line *line)
 {
     if (!command_value(line, "url") && config->public_url_is_default)
-        (void)fputs(
-            "patchcord-relay: this line is for an agent on this machine; for another one say --url, or set "
-            "PATCHCORD_PUBLIC_URL\n",
-            stderr);
+        (void)fprintf(stderr,
+            "patchcord-relay: %s is a guess, good on this machine at most, because PATCHCORD_PUBLIC_URL is "
+            "not "
+            "set: say --url, or --env-file with the relay's settings\n",
+            config->public_url);
 }
 
 static int hand_out(const struct config *config, struct store *store, const struct command_line *line)

@@ -85,6 +85,6 @@ const struct command command_migrate = {
         {
             {"database-url-stdin", NULL, "the PostgreSQL whose URL is on stdin, one line"},
         },
-    .begins_store = true,
+    .begins_store = BEGINS_STORE,
     .run = run,
 };

@@ -98,6 +98,6 @@ const struct command command_token_add = {
             {"label", "TEXT", "a note, for token list"},
             {"token", "-", "take an existing token, one line on stdin, in place of a new one"},
         },
-    .begins_store = true,
+    .begins_store = BEGINS_NAMED_STORE,
     .run = run,
 };

@@ -28,19 +28,25 @@ static void teardown(void)
 }
 
 /* Runs patchcord-relay with the words of line. */
-static int run_with(const char *folder, const char *line, const char *input)
+static int run_in(const char *const *env, const char *line, const char *input)
 {
     const char *argv[ARGS_MAX + 2] = {"patchcord-relay"};
     char *words = xstrdup(line), *rest = words, *word;
     size_t n = 1;
     while ((word = strsep(&rest, " ")) && n < ARGS_MAX)
         argv[n++] = word;
-    char *data = xasprintf("PATCHCORD_DATA_DIR=%s", folder);
     program_result_free(&result);
-    run_program(argv, (const char *const[]){data, NULL}, input, COMMAND_MS, &result);
+    run_program(argv, env, input, COMMAND_MS, &result);
     free(words);
-    free(data);
     return result.exit_code;
+}
+
+static int run_with(const char *folder, const char *line, const char *input)
+{
+    char *data = xasprintf("PATCHCORD_DATA_DIR=%s", folder);
+    const int exit_code = run_in((const char *const[]){data, NULL}, line, input);
+    free(data);
+    return exit_code;
 }
 
 static int run(const char *line)
@@ -166,6 +172,26 @@ START_TEST(no_relay_in_the_folder)
         ck_assert(complained(folder));
         ck_assert_int_ne(access(folder, F_OK), 0);
     }
+    free(folder);
+}
+END_TEST
+
+/* Without settings the folder is a guess. */
+START_TEST(no_store_is_begun_in_a_folder_that_nobody_named)
+{
+    static const char *const lines[] = {"token add a@b", "import -", "invite a@b", "status"};
+    const char *parent = temp_folder();
+    char *folder = xasprintf("%s/patchcord", parent), *home = xasprintf("XDG_DATA_HOME=%s", parent);
+    const char *const env[] = {"PATCHCORD_DATA_DIR", home, NULL};
+    for (size_t i = 0; i < LENGTH_OF(lines); i++) {
+        ck_assert_msg(run_in(env, lines[i], "") == 1, "%s: %d", lines[i], result.exit_code);
+        assert_one_line("PATCHCORD_DATA_DIR is not set");
+        ck_assert(complained(folder));
+        ck_assert_int_ne(access(folder, F_OK), 0);
+    }
+    ck_assert_msg(run_in(env, "migrate", NULL) == 0, "%s", buf_text(&result.err));
+    ck_assert_msg(run_in(env, "token add a@b", NULL) == 0, "%s", buf_text(&result.err));
+    free(home);
     free(folder);
 }
 END_TEST
@@ -540,6 +566,7 @@ int main(void)
     tcase_add_test(tests, wrong_usage);
     tcase_add_test(tests, bad_settings);
     harness_add_embedded(tests, no_relay_in_the_folder);
+    tcase_add_test(tests, no_store_is_begun_in_a_folder_that_nobody_named);
     tcase_add_test(tests, env_file);
     tcase_add_test(tests, token_add);
     tcase_add_test(tests, existing_tokens);
