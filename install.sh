@@ -18,6 +18,8 @@ uninstall=
 purge=
 full=
 programs_only=
+quiet=
+work=
 
 usage() {
     cat <<'TEXT'
@@ -26,13 +28,13 @@ usage: ./install.sh [--prefix DIR] [--full] [--programs] [--dry-run]
        ./install.sh --deps [build|test|static|bench] [--dry-run]
        curl -fsSL URL/install.sh | sh -s -- --release URL
 
-Puts patchcord and patchcord-relay into DIR/bin, and runs `patchcord install`, which sets up the agents' programs that it
-finds. From a checkout it builds them (installing first what the build needs); an unpacked release has them; piped, it
+Puts patchcord and patchcord-relay into DIR/bin, their man pages and shell completions into DIR/share, and runs `patchcord
+install`, which sets up the agents' programs that it finds. From a checkout it builds them (installing first what the build needs); an unpacked release has them; piped, it
 gets this machine's archive from the release's folder and checks its SHA-256.
 
   --prefix DIR   where to install (default: ~/.local)
   --full         the full status line in Claude Code
-  --programs     the two programs alone, without `patchcord install`
+  --programs     the programs with their man pages and completions alone, without `patchcord install`
   --release URL  the folder with the release's archives and SHA256SUMS: https, or a path
   --uninstall    takes away what it put there, and what `patchcord install` did; tokens and waiting messages stay
   --purge        with --uninstall: removes these, too
@@ -59,7 +61,7 @@ misuse() {
 }
 
 run() {
-    echo "+ $*" >&2
+    [ -n "$quiet" ] || echo "+ $*" >&2
     [ -n "$dry_run" ] || "$@"
 }
 
@@ -197,15 +199,23 @@ is_ours() {
     [ -f "$1" ] && [ ! -L "$1" ] && grep -qxF "$(sha256 "$1") $1" "$notes" 2>/dev/null
 }
 
-# put FILE TARGET: in one step, so that a running program goes on with the old one. Something else of that name stays.
+# is_our_program FILE: by what it says of itself.
+is_our_program() {
+    [ -x "$1" ] || return 1
+    case $("$1" --version 2>/dev/null || true) in
+    "${1##*/} "[0-9]*) return 0 ;;
+    esac
+    return 1
+}
+
+# is_our_document FILE: a man page or a completion of ours, whoever put it there.
+is_our_document() {
+    [ ! -L "$1" ] && grep -qE '^(\.TH patchcord(-relay)? |#compdef patchcord|complete .*patchcord)' "$1" 2>/dev/null
+}
+
+# put FILE TARGET MODE: in one step, so that a running program goes on with the old one.
 put() {
-    if { [ -e "$2" ] || [ -L "$2" ]; } && ! is_ours "$2"; then
-        case $("$2" --version 2>/dev/null || true) in
-        "${2##*/} "[0-9]*) ;;
-        *) die "$2 is there already, and is none of ours: move it away, or choose another --prefix" ;;
-        esac
-    fi
-    run install -m 755 "$1" "$2.new"
+    run install -m "$3" "$1" "$2.new"
     run mv -f "$2.new" "$2"
     [ -z "$dry_run" ] || return 0
     mkdir -p "$(dirname "$notes")"
@@ -215,14 +225,66 @@ put() {
     mv -f "$notes.new" "$notes"
 }
 
-# put_programs FOLDER
+# A folder that is gone at the end.
+make_work() {
+    [ -z "$work" ] || return 0
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT
+}
+
+is_taken() {
+    { [ -e "$1" ] || [ -L "$1" ]; } && ! is_ours "$1"
+}
+
+# put_program FILE TARGET
+put_program() {
+    if is_taken "$2" && ! is_our_program "$2"; then
+        die "$2 is there already, and is none of ours: move it away, or choose another --prefix"
+    fi
+    put "$1" "$2" 755
+}
+
+# put_document FILE TARGET
+put_document() {
+    if is_taken "$2" && ! is_our_document "$2"; then
+        echo "$2 is there already, is none of ours, and stays" >&2
+    else
+        make_folder "$(dirname "$2")"
+        put "$1" "$2" 644
+    fi
+}
+
+# make_folder FOLDER: with those above it; those that were missing are noted.
+make_folder() {
+    [ ! -d "$1" ] || return 0
+    [ -d "$(dirname "$1")" ] || make_folder "$(dirname "$1")"
+    run install -d "$1" # for everybody, as the programs are, whatever the umask
+    [ -n "$dry_run" ] || made="$made
+folder $1"
+}
+
+# put_programs FOLDER PACKAGING
 put_programs() {
     made=
-    [ -d "$prefix/bin" ] || made=yes
-    run mkdir -p "$prefix/bin"
-    put "$1/patchcord" "$prefix/bin/patchcord"
-    put "$1/patchcord-relay" "$prefix/bin/patchcord-relay"
-    [ -z "$made" ] || [ -n "$dry_run" ] || echo "folder $prefix/bin" >>"$notes"
+    make_folder "$prefix/bin"
+    put_program "$1/patchcord" "$prefix/bin/patchcord"
+    put_program "$1/patchcord-relay" "$prefix/bin/patchcord-relay"
+    put_documents "$1" "$2"
+    [ -z "$made" ] || echo "$made" | sed 1d >>"$notes"
+}
+
+# What the programs print of themselves.
+put_documents() {
+    echo "+ man pages and completions into $prefix/share" >&2
+    [ -z "$dry_run" ] || return 0
+    make_work
+    quiet=yes
+    "$2/manual.sh" "$1" "$work/share"
+    (cd "$work/share" && find . -type f) >"$work/documents"
+    while read -r document; do
+        put_document "$work/share/$document" "$prefix/share/${document#./}"
+    done <"$work/documents"
+    quiet=
 }
 
 # get NAME FOLDER: one of the release's files.
@@ -244,8 +306,7 @@ get() {
 
 # Gets this machine's archive, or the source where there is none, checks it, and goes on with what is in it.
 install_release() {
-    work=$(mktemp -d)
-    trap 'rm -rf "$work"' EXIT
+    make_work
     get SHA256SUMS "$work"
     machine=$(uname -s | tr '[:upper:]' '[:lower:]')-$(uname -m)
     archive=$(sed -n "s/^[0-9a-f]\{64\}  \(patchcord-[0-9][0-9A-Za-z.]*-$machine\.tar\.gz\)\$/\1/p" "$work/SHA256SUMS" | tail -n 1)
@@ -268,9 +329,9 @@ install_here() {
         cd "$here"
         install_deps build
         run make all
-        put_programs "$here/build"
+        put_programs "$here/build" "$here/packaging"
     else
-        put_programs "$here"
+        put_programs "$here" "$here"
     fi
 }
 
@@ -299,16 +360,30 @@ install_all() {
     [ -n "$dry_run" ] || say_path
 }
 
+# noted_bridge NOTES: the first patchcord among them that still is one.
+noted_bridge() {
+    echo "$1" | sed -n 's#^[0-9a-f]* \(/.*/bin/patchcord\)$#\1#p' | while read -r path; do
+        if is_ours "$path" || is_our_program "$path"; then
+            echo "$path"
+            break
+        fi
+    done
+}
+
 uninstall_all() {
     [ -f "$notes" ] || die "nothing of ours is noted in $notes${purge:+; tokens and waiting messages of an earlier one, if there was one, are in \
 ${XDG_CONFIG_HOME:-$home/.config}/patchcord and ${XDG_STATE_HOME:-$home/.local/state}/patchcord}"
     set -- uninstall
     [ -z "$purge" ] || set -- "$@" --purge
     programs=$(cat "$notes") # --purge removes it
-    bridge=$(echo "$programs" | sed -n 's#^[0-9a-f]* \(/.*/patchcord\)$#\1#p' | head -n 1)
-    [ -z "$bridge" ] || [ ! -x "$bridge" ] || run "$bridge" "$@" || die "\`patchcord uninstall\` failed; the programs stay"
-    # Folders come last, and stay where somebody else has put something there.
-    echo "$programs" | sort | while read -r sum path; do
+    bridge=$(noted_bridge "$programs")
+    if [ -n "$bridge" ]; then
+        run "$bridge" "$@" || die "\`patchcord uninstall\` failed; the programs stay"
+    else
+        echo "patchcord is not where it was put, or another program by now: what \`patchcord install\` did stays"
+    fi
+    # Folders come last, the inner ones first, and stay where somebody else has put something there.
+    echo "$programs" | LC_ALL=C sort -k 1,1 -k 2r | while read -r sum path; do
         if [ ! -e "$path" ]; then
             continue
         elif [ "$sum" = folder ]; then

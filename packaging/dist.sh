@@ -16,7 +16,7 @@ git archive --format=tar --prefix="$source/" HEAD | gzip -9n >"dist/$source.tar.
 
 place=dist/$programs
 mkdir "$place"
-cp build-static/patchcord build-static/patchcord-relay install.sh LICENSE README.md CHANGELOG.md .env.server.example "$place"
+cp build-static/patchcord build-static/patchcord-relay install.sh packaging/manual.sh LICENSE README.md CHANGELOG.md .env.server.example "$place"
 cp -r docs "$place"
 strip "$place/patchcord" "$place/patchcord-relay"
 tar -C dist --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$(git log -1 --format=%ct)" -cf - "$programs" |

@@ -1,7 +1,7 @@
 // A machine set up by the commands of the README, in a home of its own: install.sh, an invitation, its line; then the real
 // Claude Code and the real Codex find it there. And everything taken away again. Releases: what is checked before it is unpacked.
 import { execFileSync } from "node:child_process";
-import { createReadStream, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { createReadStream, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { bridge, build, check, clients, environment, expect, expectMatch, folder, program, Relay, run, scripted } from "./lib.mjs";
 import { codexModel } from "./models.mjs";
@@ -61,6 +61,19 @@ async function must(somebody, command, args, more = {}) {
     return out;
 }
 
+// Man pages and completions are there as `make install` puts them.
+function expectDocuments({ home }) {
+    const share = folder();
+    execFileSync("packaging/manual.sh", [build, share]);
+    const made = readdirSync(share, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+    expect(made.length >= 8, `${made.length} documents`);
+    for (const entry of made) {
+        const file = path.join(entry.parentPath, entry.name);
+        const put = path.join(home, ".local/share", path.relative(share, file));
+        expect(existsSync(put) && readFileSync(put, "utf8") === readFileSync(file, "utf8"), `${put} is not as it should be`);
+    }
+}
+
 const install = (somebody, ...args) => must(somebody, path.join(source, "install.sh"), args);
 
 // What the person does in a project: pastes the line of an invitation, with more behind it.
@@ -100,6 +113,7 @@ check("a second install.sh changes nothing, and --uninstall leaves everything el
     const somebody = person();
     const before = files(somebody);
     await install(somebody);
+    expectDocuments(somebody);
     const once = files(somebody);
     await install(somebody);
     expectSame(once, files(somebody), "the second time");
@@ -135,6 +149,23 @@ check("a program of the same name that is not ours is not overwritten", async ()
     expect(readFileSync(theirs, "utf8").includes("0.5.1"), "it was overwritten");
 });
 
+check("a man page that is not ours stays, and --uninstall does not run a program that took the place of ours", async () => {
+    const somebody = person();
+    const page = path.join(somebody.home, ".local/share/man/man1/patchcord.1");
+    const ours = path.join(somebody.home, ".local/bin/patchcord");
+    const mark = path.join(somebody.home, "was-run");
+    mkdirSync(path.dirname(page), { recursive: true });
+    writeFileSync(page, ".TH OTHER 1\n");
+    await install(somebody, "--programs");
+    expect(readFileSync(page, "utf8") === ".TH OTHER 1\n", "the page was overwritten");
+    rmSync(ours);
+    writeFileSync(ours, `#!/bin/sh\n[ "$1" = --version ] || touch ${mark}\n`, { mode: 0o755 });
+    expectMatch(await install(somebody, "--uninstall"), /another program by now.*patchcord was changed since, and stays/s,
+        "what it says");
+    expect(existsSync(ours) && existsSync(page) && !existsSync(mark), "somebody else's was run or is gone");
+    expect(!existsSync(path.join(somebody.home, ".local/bin/patchcord-relay")), "the relay is still there");
+});
+
 check("Codex starts with the bridge required, and reads its inbox", async () => {
     const { url, seen } = await codexModel("inbox", {});
     const somebody = person(url);
@@ -157,7 +188,8 @@ function release() {
     const made = folder();
     const name = `patchcord-9.9.9-linux-${execFileSync("uname", ["-m"], { encoding: "utf8" }).trim()}`;
     mkdirSync(path.join(made, name));
-    execFileSync("cp", [path.join(build, "patchcord"), path.join(build, "patchcord-relay"), "install.sh", path.join(made, name)]);
+    execFileSync("cp", [path.join(build, "patchcord"), path.join(build, "patchcord-relay"), "install.sh",
+        "packaging/manual.sh", path.join(made, name)]);
     execFileSync("tar", ["-C", made, "-czf", path.join(made, `${name}.tar.gz`), name]);
     const sum = execFileSync("sha256sum", [`${name}.tar.gz`], { cwd: made, encoding: "utf8" });
     writeFileSync(path.join(made, "SHA256SUMS"), sum);
@@ -179,8 +211,10 @@ check("piped into sh, install.sh gets a release, checks and installs it", async 
         expect(code === 0, `${where}: exit code ${code}\n${out}${err}`);
         expectMatch(await must(somebody, "patchcord", ["--version"]), /^patchcord \d/, "the version");
     }
+    expectDocuments(somebody);
     await must(somebody, "sh", ["-s", "--", "--uninstall"], { input: readFileSync("install.sh", "utf8") });
-    expect(!existsSync(path.join(somebody.home, ".local/bin")), "the programs are still there");
+    for (const gone of [".local/bin", ".local/share"])
+        expect(!existsSync(path.join(somebody.home, gone)), `${gone} is still there`);
 });
 
 check("an archive that is not what SHA256SUMS says is not unpacked", async () => {
