@@ -63,6 +63,7 @@ static void answer_status(struct exchange *ex, enum blob_status status)
         [BLOB_EXISTS] = {409, "exists"},
         [BLOB_TOO_LARGE] = {413, "payload_too_large"},
         [BLOB_OVER_QUOTA] = {507, "quota_exceeded"},
+        [BLOB_BUSY] = {503, "busy"},
         [BLOB_FAULT] = {503, "store_unavailable"},
     };
     char *message = xasprintf("The file %s.", blob_status_text(status));

@@ -13,6 +13,7 @@ const char *blob_status_text(enum blob_status status)
         [BLOB_EXISTS] = "is stored already, and nothing is overwritten",
         [BLOB_TOO_LARGE] = "is larger than allowed",
         [BLOB_OVER_QUOTA] = "does not fit into what this namespace may still store",
+        [BLOB_BUSY] = "is still being checked: try again in a few seconds",
         [BLOB_FAULT] = "could not be handled: the file store failed",
     };
     return texts[status];

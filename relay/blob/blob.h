@@ -26,6 +26,7 @@ enum blob_status {
     BLOB_EXISTS,     /* the path is taken: nothing is overwritten */
     BLOB_TOO_LARGE,  /* over the limit of one blob, or of this upload */
     BLOB_OVER_QUOTA, /* the namespace has no room for it */
+    BLOB_BUSY,       /* it was uploaded past the relay, which is still checking it; nothing was changed */
     BLOB_FAULT,      /* the store failed (logged); nothing was changed; the caller may try again */
 };
 /* A clause for people: "is longer than allowed". */

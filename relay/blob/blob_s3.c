@@ -1,7 +1,6 @@
 #include "blob_s3.h"
 
 #include <bsd/string.h>
-#include <pthread.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include "../../common/alloc.h"
 #include "../../common/clock.h"
 #include "../../common/log.h"
+#include "claims.h"
 #include "sigv4.h"
 #include "spooled_store.h"
 
@@ -17,7 +17,8 @@ enum { INCOMING_KEY_SIZE = sizeof S3_INCOMING + BLOB_PATH_SIZE, PUBLISH_TRIES = 
 struct bucket_store {
     struct spooled_store spooled; /* first: a struct blob_store * is one of these */
     struct s3_client *client;
-    pthread_mutex_t publishing; /* one at a time: two would copy the same twice */
+    struct claims *publishing; /* paths: two would copy the same twice */
+    struct claims *measuring;  /* namespaces: two uploads that fit one by one are not both dropped */
 };
 
 static struct bucket_store *bucket_of(struct blob_store *s)
@@ -129,6 +130,19 @@ static enum blob_status drop(
     return because;
 }
 
+/* What may not stay is removed. */
+static enum blob_status admit(
+    struct bucket_store *b, const struct blob_path *path, const char *key, const struct s3_object *object)
+{
+    if (!claims_take(b->measuring, path->namespace_part))
+        return BLOB_BUSY;
+    enum blob_status status = check_limits(b, path, object);
+    if (status == BLOB_TOO_LARGE || status == BLOB_OVER_QUOTA)
+        status = drop(b, path, key, status);
+    claims_give_back(b->measuring, path->namespace_part);
+    return status;
+}
+
 /* EXISTS: it was overwritten meanwhile. */
 static enum blob_status publish_once(
     struct bucket_store *b, const struct blob_path *path, struct s3_object *object)
@@ -136,11 +150,8 @@ static enum blob_status publish_once(
     char key[INCOMING_KEY_SIZE];
     incoming_key(path, key);
     enum blob_status status = status_of(s3_head(b->client, key, object));
-    if (status != BLOB_DONE)
-        return status;
-    status = check_limits(b, path, object);
-    if (status == BLOB_TOO_LARGE || status == BLOB_OVER_QUOTA)
-        return drop(b, path, key, status);
+    if (status == BLOB_DONE)
+        status = admit(b, path, key, object);
     if (status == BLOB_DONE)
         status = status_of(hash_object(b, key, object));
     object->stored_ms = clock_wall_ms();
@@ -154,20 +165,27 @@ static enum blob_status publish_once(
     return BLOB_DONE;
 }
 
+/* The path is claimed. */
+static enum blob_status publish_claimed(
+    struct bucket_store *b, const struct blob_path *path, struct s3_object *object)
+{
+    /* Perhaps somebody else did, who had the claim. */
+    enum blob_status status = status_of(s3_head(b->client, path->text, object));
+    if (status != BLOB_ABSENT)
+        return status;
+    status = BLOB_EXISTS;
+    for (int i = 0; status == BLOB_EXISTS && i < PUBLISH_TRIES; i++)
+        status = publish_once(b, path, object);
+    return status == BLOB_EXISTS ? BLOB_FAULT : status;
+}
+
 static enum blob_status publish(
     struct bucket_store *b, const struct blob_path *path, struct s3_object *object)
 {
-    pthread_mutex_lock(&b->publishing);
-    /* Perhaps somebody else did, who held the lock. */
-    enum blob_status status = status_of(s3_head(b->client, path->text, object));
-    if (status == BLOB_ABSENT) {
-        status = BLOB_EXISTS;
-        for (int i = 0; status == BLOB_EXISTS && i < PUBLISH_TRIES; i++)
-            status = publish_once(b, path, object);
-        if (status == BLOB_EXISTS)
-            status = BLOB_FAULT;
-    }
-    pthread_mutex_unlock(&b->publishing);
+    if (!claims_take(b->publishing, path->text))
+        return BLOB_BUSY;
+    const enum blob_status status = publish_claimed(b, path, object);
+    claims_give_back(b->publishing, path->text);
     return status;
 }
 
@@ -374,7 +392,8 @@ static void bucket_close(struct blob_store *s)
     struct bucket_store *b = bucket_of(s);
     spooled_store_clear(&b->spooled);
     s3_client_free(b->client);
-    pthread_mutex_destroy(&b->publishing);
+    claims_free(b->publishing);
+    claims_free(b->measuring);
     free(b);
 }
 
@@ -406,6 +425,7 @@ struct blob_store *blob_open_s3(
     }
     b->spooled.base.ops = &bucket_ops;
     b->spooled.put = put;
-    pthread_mutex_init(&b->publishing, NULL);
+    b->publishing = claims_new(&first_looks);
+    b->measuring = claims_new(&first_looks);
     return &b->spooled.base;
 }

@@ -9,11 +9,13 @@
 #include "../../common/alloc.h"
 #include "../../common/clock.h"
 #include "../../common/log.h"
+#include "claims.h"
 #include "spooled_store.h"
 
 struct storage_store {
     struct spooled_store spooled; /* first: a struct blob_store * is one of these */
     struct storage_client *client;
+    struct claims *describing; /* paths: two would read the same twice */
     pthread_mutex_t lock;
     struct blob_info
         *known[STORAGE_KNOWN_MAX]; /* under lock: by the hash of their paths; a newer one takes the place */
@@ -141,6 +143,17 @@ static enum blob_status describe(
     return BLOB_DONE;
 }
 
+static enum blob_status describe_once(
+    struct storage_store *t, const struct blob_path *path, struct blob_info *info)
+{
+    if (!claims_take(t->describing, path->text))
+        return BLOB_BUSY;
+    /* Perhaps somebody else did, who had the claim. */
+    const enum blob_status status = recall(t, path, info) ? BLOB_DONE : describe(t, path, info);
+    claims_give_back(t->describing, path->text);
+    return status;
+}
+
 /* Of a file that is known one byte is asked for: others may have removed it. */
 static enum blob_status storage_stat(
     struct blob_store *s, const struct blob_path *path, struct blob_info *info)
@@ -148,7 +161,7 @@ static enum blob_status storage_stat(
     struct storage_store *t = storage_of(s);
     struct storage_get get = {.len = 1, .take = take_nothing};
     if (!recall(t, path, info))
-        return describe(t, path, info);
+        return describe_once(t, path, info);
     return status_of(storage_get(t->client, path->text, &get));
 }
 
@@ -369,6 +382,7 @@ static void storage_close(struct blob_store *s)
     storage_client_free(t->client);
     for (size_t i = 0; i < STORAGE_KNOWN_MAX; i++)
         free(t->known[i]);
+    claims_free(t->describing);
     pthread_mutex_destroy(&t->lock);
     free(t);
 }
@@ -402,6 +416,7 @@ struct blob_store *blob_open_supabase(
     }
     t->spooled.base.ops = &storage_ops;
     t->spooled.put = put;
+    t->describing = claims_new(&first_looks);
     pthread_mutex_init(&t->lock, NULL);
     return &t->spooled.base;
 }

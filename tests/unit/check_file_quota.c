@@ -1,5 +1,7 @@
 /* What a namespace has stored and is storing, at its limit. */
 #include <check.h>
+#include <pthread.h>
+#include <string.h>
 
 #include "../../common/clock.h"
 #include "../../relay/blob/file_quota.h"
@@ -130,6 +132,42 @@ START_TEST(what_was_measured_meanwhile_is_measured_again)
 }
 END_TEST
 
+/* A listing that takes as long as the test wants. */
+static pthread_barrier_t measuring;
+
+static bool measure_slowly(void *arg, const char *namespace_part, int64_t *bytes)
+{
+    if (strcmp(namespace_part, "slow") == 0) {
+        pthread_barrier_wait(&measuring); /* it has begun */
+        pthread_barrier_wait(&measuring); /* it may end */
+    }
+    return measure(arg, namespace_part, bytes);
+}
+
+static void *claim_slow(void *result)
+{
+    *(enum quota_claim *)result = file_quota_claim(quota, "slow", LIMIT);
+    return NULL;
+}
+
+START_TEST(one_namespace_is_measured_while_others_go_on)
+{
+    enum quota_claim slow = QUOTA_UNKNOWN;
+    pthread_t thread;
+    file_quota_free(quota);
+    quota = file_quota_new(LIMIT, 0, measure_slowly, NULL);
+    ck_assert_int_eq(pthread_barrier_init(&measuring, NULL, 2), 0);
+    ck_assert_int_eq(pthread_create(&thread, NULL, claim_slow, &slow), 0);
+    pthread_barrier_wait(&measuring);
+    ck_assert_int_eq(claim(LIMIT), QUOTA_CLAIMED);
+    ck_assert_int_eq(used(), LIMIT);
+    pthread_barrier_wait(&measuring);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    ck_assert_int_eq(slow, QUOTA_CLAIMED);
+    pthread_barrier_destroy(&measuring);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests;
@@ -141,5 +179,6 @@ int main(void)
     tcase_add_test(tests, what_was_there_before_counts);
     tcase_add_test(tests, what_others_store_is_seen_in_time);
     tcase_add_test(tests, what_was_measured_meanwhile_is_measured_again);
+    tcase_add_test(tests, one_namespace_is_measured_while_others_go_on);
     return run_unit(suite);
 }
