@@ -15,27 +15,33 @@ set local client_min_messages = warning;
 set local search_path = public, pg_temp;
 
 -- ---- parts ----
+--
+-- All in PL/pgSQL: what is in SQL alone would be parsed and planned at each call.
 
-create or replace function patchcord_now(jsonb) returns timestamptz language sql volatile
+create or replace function patchcord_now(jsonb) returns timestamptz language plpgsql volatile
     set search_path = pg_catalog, pg_temp as $$
-    select date_trunc('milliseconds', clock_timestamp())
-        + coalesce(($1->>'passed')::bigint, 0) * interval '1 millisecond'
-$$;
+begin
+    return date_trunc('milliseconds', clock_timestamp())
+        + coalesce(($1->>'passed')::bigint, 0) * interval '1 millisecond';
+end $$;
 
-create or replace function patchcord_ms(timestamptz) returns bigint language sql immutable
+create or replace function patchcord_ms(timestamptz) returns bigint language plpgsql immutable
     set search_path = pg_catalog, pg_temp as $$
-    select round(extract(epoch from $1) * 1000)::bigint
-$$;
+begin
+    return round(extract(epoch from $1) * 1000)::bigint;
+end $$;
 
-create or replace function patchcord_time(bigint) returns timestamptz language sql immutable
+create or replace function patchcord_time(bigint) returns timestamptz language plpgsql immutable
     set search_path = pg_catalog, pg_temp as $$
-    select '1970-01-01 00:00:00+00'::timestamptz + $1 * interval '1 millisecond'
-$$;
+begin
+    return '1970-01-01 00:00:00+00'::timestamptz + $1 * interval '1 millisecond';
+end $$;
 
-create or replace function patchcord_texts(jsonb) returns text[] language sql immutable
+create or replace function patchcord_texts(jsonb) returns text[] language plpgsql immutable
     set search_path = pg_catalog, pg_temp as $$
-    select coalesce(array_agg(value order by nth), '{}') from jsonb_array_elements_text($1) with ordinality e (value, nth)
-$$;
+begin
+    return array(select value from jsonb_array_elements_text($1) with ordinality e (value, nth) order by nth);
+end $$;
 
 -- What a commit may lose with the machine's power: presence, leases, acks.
 create or replace function patchcord_lasts_not() returns void language plpgsql
@@ -71,14 +77,15 @@ end $$;
 
 -- All of them in these namespaces; null: everywhere.
 create or replace function patchcord_agents(v_ns text[], v_now timestamptz)
-    returns table (namespace_id text, agent_id text) language sql stable
+    returns table (namespace_id text, agent_id text) language plpgsql stable
     set search_path = pg_catalog, public, pg_temp as $$
-    select b.namespace_id, b.agent_id from bearer_tokens b
+begin
+    return query select b.namespace_id, b.agent_id from bearer_tokens b
         where (v_ns is null or b.namespace_id = any(v_ns)) and b.active and (b.expires_at is null or b.expires_at > v_now)
     union
     select n.namespace_id, n.agent_id from oauth_grant_namespaces n join oauth_grants g on g.id = n.grant_id
-        where (v_ns is null or n.namespace_id = any(v_ns)) and g.ended_at is null and g.expires_at > v_now
-$$;
+        where (v_ns is null or n.namespace_id = any(v_ns)) and g.ended_at is null and g.expires_at > v_now;
+end $$;
 
 -- What rides along with every call. Locks the messages that it acknowledges together with another one and those of a
 -- lease, if such are named.
@@ -119,11 +126,12 @@ begin
 end $$;
 
 -- The seq of the last message to an agent; 0: none. In the order of the index that has it.
-create or replace function patchcord_newest(v_ns text, v_agent text) returns bigint language sql stable
+create or replace function patchcord_newest(v_ns text, v_agent text) returns bigint language plpgsql stable
     set search_path = pg_catalog, public, pg_temp as $$
-    select coalesce((select seq from message_words where namespace_id = v_ns and to_agent = v_agent
-        order by namespace_id desc, to_agent desc, seq desc limit 1), 0)
-$$;
+begin
+    return coalesce((select seq from message_words where namespace_id = v_ns and to_agent = v_agent
+        order by namespace_id desc, to_agent desc, seq desc limit 1), 0);
+end $$;
 
 -- Locks a recipient's queue, and says whether there is room for so many bytes more; a queue's limits are those of
 -- store.h. What it counts is never too little, and counted anew where that seems too much.
@@ -324,22 +332,24 @@ begin
 end $$;
 
 -- As people write it, outside the caller's own namespace.
-create or replace function patchcord_address(v_agent text, v_ns text, v_own text) returns text language sql immutable
+create or replace function patchcord_address(v_agent text, v_ns text, v_own text) returns text language plpgsql immutable
     set search_path = pg_catalog, pg_temp as $$
-    select case when v_ns is null or v_ns = v_own then v_agent else v_agent || '@' || v_ns end
-$$;
+begin
+    return case when v_ns is null or v_ns = v_own then v_agent else v_agent || '@' || v_ns end;
+end $$;
 
 -- What closes the inbox gate: waiting, in nobody's delivery, and the caller had the time to see it.
 create or replace function patchcord_unread(v_ns text[], v_agent text, v_now timestamptz)
-    returns table (seq bigint) language sql stable
+    returns table (seq bigint) language plpgsql stable
     set search_path = pg_catalog, public, pg_temp as $$
-    select m.seq from agent_messages m
+begin
+    return query select m.seq from agent_messages m
         left join agent_looks l on l.namespace_id = m.namespace_id and l.agent_id = m.to_agent
         where m.namespace_id = any(v_ns) and m.to_agent = v_agent
             and m.status = 'pending' and m.unsent_at is null and m.expired_at is null
             and (m.lease_until is null or m.lease_until <= v_now)
-            and not coalesce(m.seq > l.look_seq and m.created_at < l.look_at + interval '10 seconds', false)
-$$;
+            and not coalesce(m.seq > l.look_seq and m.created_at < l.look_at + interval '10 seconds', false);
+end $$;
 
 -- ---- offer ----
 
@@ -424,9 +434,10 @@ begin
 end $$;
 
 create or replace function patchcord_context_deferred(v_ns text[], v_agent text, v_now timestamptz, v_max bigint,
-    v_max_bytes bigint) returns jsonb language sql stable
+    v_max_bytes bigint) returns jsonb language plpgsql stable
     set search_path = pg_catalog, public, pg_temp as $$
-    with deferred as (
+begin
+    return (with deferred as (
         select seq, content_bytes + 120 as bytes from agent_messages
             where namespace_id = any(v_ns) and to_agent = v_agent
                 and status = 'deferred' and unsent_at is null and expired_at is null),
@@ -436,25 +447,27 @@ create or replace function patchcord_context_deferred(v_ns text[], v_agent text,
             where nth = 1 or (nth <= v_max and total <= v_max_bytes))
     select jsonb_build_object('deferred_total', (select count(*) from deferred), 'deferred',
         (select coalesce(jsonb_agg(patchcord_message(m, t, v_now, true) order by m.seq), '[]')
-            from shown join agent_messages m using (seq) left join agent_threads t on t.id = m.thread_id))
-$$;
+            from shown join agent_messages m using (seq) left join agent_threads t on t.id = m.thread_id)));
+end $$;
 
 create or replace function patchcord_agent(v_ns text, v_agent text, r agent_registry) returns jsonb
-    language sql stable set search_path = pg_catalog, public, pg_temp as $$
-    select jsonb_strip_nulls(jsonb_build_object('ns', v_ns, 'agent', v_agent, 'display_name', r.display_name,
+    language plpgsql stable set search_path = pg_catalog, public, pg_temp as $$
+begin
+    return jsonb_strip_nulls(jsonb_build_object('ns', v_ns, 'agent', v_agent, 'display_name', r.display_name,
         'machine_name', nullif(r.machine_name, 'unknown'), 'client_type', r.meta->>'client_type',
-        'platform', r.meta->>'platform', 'seen', patchcord_ms(r.last_seen)))
-$$;
+        'platform', r.meta->>'platform', 'seen', patchcord_ms(r.last_seen)));
+end $$;
 
 create or replace function patchcord_context_agents(v_ns text[], v_agent text, v_now timestamptz, v_all boolean,
-    v_since timestamptz) returns jsonb language sql stable
+    v_since timestamptz) returns jsonb language plpgsql stable
     set search_path = pg_catalog, public, pg_temp as $$
-    select coalesce(jsonb_agg(patchcord_agent(a.namespace_id, a.agent_id, r)
+begin
+    return (select coalesce(jsonb_agg(patchcord_agent(a.namespace_id, a.agent_id, r)
             order by r.last_seen desc nulls last, a.agent_id collate "C", a.namespace_id collate "C"), '[]')
         from patchcord_agents(v_ns, v_now) a
         left join agent_registry r on r.namespace_id = a.namespace_id and r.agent_id = a.agent_id
-        where a.agent_id <> v_agent and (v_all or r.last_seen >= v_since)
-$$;
+        where a.agent_id <> v_agent and (v_all or r.last_seen >= v_since));
+end $$;
 
 -- ---- ack, touch ----
 
