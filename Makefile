@@ -189,8 +189,10 @@ $(BUILD)/.bench-deps: install.sh
 	@touch $@
 bench: all $(BUILD)/.test-deps $(BUILD)/.bench-deps $(BENCHES) $(BUILD)/tests/bench/report ## measures, into tests/bench/results; PLOT=1 draws the curves into docs/performance
 	@mkdir -p $(RESULTS) $(if $(PLOT),docs/performance)
-	@for bench in $(filter-out %/bench_soak,$(BENCHES)); do \
-		BENCH_RESULTS=$(RESULTS) PATCHCORD_BUILD=$(BUILD) $$bench || exit 1; done
+	@export BENCH_RESULTS=$(RESULTS) PATCHCORD_BUILD=$(BUILD) PATCHCORD_TEST_DIRECT=bench; \
+	for bench in $(filter-out %/bench_soak %/bench_relays,$(BENCHES)); do $$bench || exit 1; done; \
+	for bench in sends relays; do tests/postgres.sh $(BUILD)/tests/bench/bench_$$bench || exit 1; done; \
+	tests/supabase.sh $(BUILD)/tests/bench/bench_sends
 	@tests/bench/peers/setup.sh $(BUILD)/peers
 	@BENCH_RESULTS=$(RESULTS) PATCHCORD_BUILD=$(BUILD) $(BUILD)/peers/node tests/bench/peers/peers.mjs
 	@$(BUILD)/tests/bench/report $(RESULTS) $(if $(PLOT),docs/performance)

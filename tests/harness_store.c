@@ -77,14 +77,19 @@ static char *database_name(const char *data_dir)
     return xasprintf("wire_%.16s", hash);
 }
 
+char *harness_database_url_named(const char *name)
+{
+    const char *options = strchr(server(), '?');
+    return xasprintf("%.*s%s%s", (int)(options - server()), server(), name, options);
+}
+
 char *harness_database_url(const char *data_dir)
 {
     char *name = database_name(data_dir);
-    const char *options = strchr(server(), '?');
     char *create = xasprintf("create database %s template patchcord_template", name);
     harness_sql(server(), create, ALREADY_THERE);
     free(create);
-    char *url = xasprintf("%.*s%s%s", (int)(options - server()), server(), name, options);
+    char *url = harness_database_url_named(name);
     remember(url);
     free(name);
     return url;

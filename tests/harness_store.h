@@ -31,7 +31,9 @@ static inline bool harness_skips_supabase(const char *why)
 /* The URL of the database that belongs to a relay's data folder, which is made where it is missing; to be
  * freed. Only where there is a PostgreSQL. */
 char *harness_database_url(const char *data_dir);
-/* The same as SUPABASE_URL. Only where that is the store. */
+/* The URL of a database of that name, which is there. */
+char *harness_database_url_named(const char *name);
+/* Of a relay's data folder, as SUPABASE_URL has it; to be freed. Only where that is the store. */
 char *harness_project_url(const char *data_dir);
 /* Lets time pass for the databases of this process's relays, where there are such. */
 void harness_store_pass_time(int64_t ms);

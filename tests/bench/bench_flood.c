@@ -8,23 +8,10 @@
 #include <stdlib.h>
 
 #include "load.h"
-#include "raw.h"
 
-enum { AGENTS = 8, RECIPIENTS = 64 };
+enum { AGENTS = 8 };
 
-static char *requests[AGENTS];
 static char *stranger_request;
-
-static const char *next_send(void *arg, size_t connection, size_t number, const char *answer)
-{
-    (void)arg, (void)answer;
-    char token[24], args[RAW_CONTENT + 64];
-    snprintf(token, sizeof token, "a%zu", connection);
-    snprintf(args, sizeof args, "{\"to\":\"a%zu\",\"content\":\"%s\"}",
-        AGENTS + (connection * 31 + number) % RECIPIENTS, raw_content());
-    free(requests[connection]);
-    return requests[connection] = load_request(token, "send_message", args);
-}
 
 static const char *next_stranger(void *arg, size_t connection, size_t number, const char *answer)
 {
@@ -45,8 +32,11 @@ static void measure(
         .connections = bench_setting("FLOOD_CONNECTIONS", 64),
         .ms = (int64_t)bench_setting("FLOOD_MS", 3000),
         .next = next_stranger};
-    struct load agents = {
-        .relay = relay, .connections = AGENTS, .ms = strangers.ms, .next = next_send, .expect = "Sent to a"};
+    struct load agents = {.relay = relay,
+        .connections = AGENTS,
+        .ms = strangers.ms,
+        .next = load_next_send,
+        .expect = "Sent to a"};
     pthread_t thread;
     if (has_flood)
         bench_must(pthread_create(&thread, NULL, flood_run, &strangers) == 0, "a thread");
@@ -69,7 +59,7 @@ int main(void)
     stranger_request = load_request("nobody", "inbox", "{}");
     for (size_t i = bench_setting("FLOOD_ROUNDS", 3); i > 0; i--) {
         const char *data_dir = temp_folder();
-        load_agents(data_dir, AGENTS + RECIPIENTS);
+        load_agents(data_dir, LOAD_SENDERS + LOAD_RECIPIENTS);
         /* Bans are part of the defence: after some tries a stranger hears 429. */
         struct relay_process *relay =
             relay_start(data_dir, (const char *const[]){"PATCHCORD_ANON_RATE_LIMIT_PER_MINUTE=20", NULL});
@@ -83,8 +73,6 @@ int main(void)
     figures_add("refused requests of strangers", connections, "per second", &strangers);
     figures_note("The strangers' program takes its part of the same processors.");
     figures_end();
-    for (size_t i = 0; i < AGENTS; i++)
-        free(requests[i]);
     free(stranger_request);
     return EXIT_SUCCESS;
 }

@@ -15,14 +15,15 @@
 #include "../../common/mcp.h"
 #include "../../common/secret.h"
 #include "../../relay/store/store.h"
+#include "../harness_store.h"
+#include "raw.h"
 
 enum { ANSWER_MAX = 64 * 1024, EVENTS = 256, PATIENCE_MS = 100 };
 
-void load_agents(const char *data_dir, size_t count)
+static void add_agents(const struct store_options *options, size_t count)
 {
     struct buf why = {0};
-    const struct store_options options = {.data_dir = data_dir, .role = STORE_ROLE_ADMIN};
-    struct store *store = store_open_sqlite(&options, &why);
+    struct store *store = store_open(options, &why);
     bench_must(store != NULL, buf_text(&why));
     for (size_t i = 0; i < count; i++) {
         char name[24], space[] = "bench";
@@ -34,6 +35,47 @@ void load_agents(const char *data_dir, size_t count)
         bench_must(store_token_add(store, &token, &refusal) == STORE_DONE, "cannot add a token");
     }
     store_close(store);
+    buf_free(&why);
+}
+
+void load_agents(const char *data_dir, size_t count)
+{
+    add_agents(&(struct store_options){.data_dir = data_dir, .role = STORE_ROLE_ADMIN}, count);
+}
+
+/* The one database that is measured there is emptied. */
+static struct relay_process *relay_on_supabase(size_t agents)
+{
+    const char *name = getenv("PATCHCORD_TEST_DIRECT");
+    bench_must(name != NULL, "PATCHCORD_TEST_DIRECT is not set");
+    char *database = harness_database_url_named(name),
+         *project = xasprintf("SUPABASE_URL=%s/%s", getenv("PATCHCORD_TEST_SUPABASE"), name);
+    harness_sql(database,
+        "truncate agent_messages, message_words, agent_queues, agent_looks, agent_registry, bearer_tokens "
+        "cascade",
+        NULL);
+    add_agents(&(struct store_options){.database_url = database, .role = STORE_ROLE_ADMIN}, agents);
+    char *key = xasprintf("SUPABASE_KEY=%s", getenv("PATCHCORD_TEST_SUPABASE_KEY")),
+         *ca = xasprintf("PATCHCORD_CA_FILE=%s", getenv("PATCHCORD_TEST_SUPABASE_CA"));
+    struct relay_process *relay = relay_start(NULL, (const char *const[]){project, key, ca, NULL});
+    free(key);
+    free(ca);
+    free(database);
+    free(project);
+    return relay;
+}
+
+struct relay_process *load_relay(size_t agents)
+{
+    if (harness_store_is("supabase"))
+        return relay_on_supabase(agents);
+    const char *data_dir = temp_folder();
+    char *database = harness_store_is("postgres") ? harness_database_url(data_dir) : NULL;
+    add_agents(
+        &(struct store_options){.data_dir = data_dir, .database_url = database, .role = STORE_ROLE_ADMIN},
+        agents);
+    free(database);
+    return relay_start(data_dir, NULL);
 }
 
 int load_connect(const struct relay_process *relay)
@@ -161,7 +203,8 @@ static void loop_open(struct loop *loop, int poller)
     loop->channels = xcalloc(count, sizeof *loop->channels);
     loop->idle = xcalloc(count, sizeof *loop->idle);
     for (size_t i = 0; i < count; i++) {
-        loop->channels[i].fd = load_connect(loop->load->relay);
+        const bool is_other = loop->load->other && i % 2 == 1;
+        loop->channels[i].fd = load_connect(is_other ? loop->load->other : loop->load->relay);
         struct epoll_event event = {.events = EPOLLIN, .data.u64 = i};
         bench_must(epoll_ctl(poller, EPOLL_CTL_ADD, loop->channels[i].fd, &event) == 0, "epoll");
         loop->idle[loop->idle_count++] = count - 1 - i;
@@ -237,6 +280,19 @@ void load_run(struct load *load)
 double load_rate(const struct load *load)
 {
     return (double)load->answered * 1e6 / (double)load->took_us;
+}
+
+const char *load_next_send(void *arg, size_t connection, size_t number, const char *answer)
+{
+    static char *requests[LOAD_SENDERS];
+    char token[24], args[RAW_CONTENT + 64];
+    (void)arg, (void)answer;
+    bench_must(connection < LOAD_SENDERS, "at most 256 connections can send");
+    snprintf(token, sizeof token, "a%zu", connection);
+    snprintf(args, sizeof args, "{\"to\":\"a%zu\",\"content\":\"%s\"}",
+        LOAD_SENDERS + (connection * 31 + number) % LOAD_RECIPIENTS, raw_content());
+    free(requests[connection]);
+    return requests[connection] = load_request(token, "send_message", args);
 }
 
 int *load_park(const struct relay_process *relay, size_t first, size_t count)

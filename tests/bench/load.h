@@ -9,9 +9,11 @@
 #include "../harness.h"
 #include "figures.h"
 
-/* Puts agents a0 … into the store of a folder, or of the environment's database; their tokens are their
- * names. */
+/* Puts agents a0 … into the store of a folder; their tokens are their names. */
 void load_agents(const char *data_dir, size_t count);
+/* A relay whose store has those agents and nothing else: the embedded store, or what tests/postgres.sh or
+ * tests/supabase.sh (with PATCHCORD_TEST_DIRECT) runs. */
+struct relay_process *load_relay(size_t agents);
 
 int load_connect(const struct relay_process *relay);
 /* A tools/call as one block of bytes; the caller frees. */
@@ -25,6 +27,7 @@ void load_answer(int fd, const char *text);
 /* A closed loop: each connection sends its next request when it has the answer to the one before. */
 struct load {
     const struct relay_process *relay;
+    const struct relay_process *other; /* every second connection goes there; NULL: none does */
     size_t connections;
     int64_t ms;     /* how long */
     size_t at_most; /* requests; 0: any number */
@@ -43,6 +46,11 @@ struct load {
 };
 void load_run(struct load *load);
 double load_rate(const struct load *load); /* a second */
+
+enum { LOAD_SENDERS = 256, LOAD_RECIPIENTS = 256, LOAD_SENDS_MAX = LOAD_RECIPIENTS * 900 };
+/* A load's next: connection n is agent a<n>, and sends a message to one after the other of the LOAD_RECIPIENTS agents
+ * from a<LOAD_SENDERS> on, whose queues hold LOAD_SENDS_MAX together. */
+const char *load_next_send(void *arg, size_t connection, size_t number, const char *answer);
 
 /* Parks a wait for each of the agents from first on; the descriptors, which the caller closes and frees. */
 int *load_park(const struct relay_process *relay, size_t first, size_t count);

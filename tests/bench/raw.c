@@ -2,14 +2,17 @@
 
 #include <fcntl.h>
 #include <sqlite3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "../../common/alloc.h"
+#include "../../common/clock.h"
 #include "../../common/uuid.h"
 #include "../../relay/store/migration.h"
 #include "../harness.h"
+#include "../harness_store.h"
 #include "figures.h"
 
 enum { SYNC_BYTES = 4096 };
@@ -103,4 +106,56 @@ double raw_sqlite(enum raw_rows kind, size_t rows, size_t a_commit)
         sqlite3_finalize(statements[k]);
     sqlite3_close(db);
     return rate;
+}
+
+/* ---- PostgreSQL ---- */
+
+enum { PGBENCH_PATIENCE_MS = 120 * 1000 };
+
+static const char *const plain_table = "create table if not exists bench_rows (seq bigserial primary key, id "
+                                       "uuid unique default gen_random_uuid(),"
+                                       " content text)";
+
+/* For pgbench, around the content. */
+static const struct {
+    const char *before, *after;
+} postgres_inserts[] = {
+    [RAW_ROWS_PLAIN] = {"insert into bench_rows (content) values ('", "')"},
+    [RAW_ROWS_SAME] = {"\\set n random(0, 255)\n"
+                       "with m as (insert into agent_messages (namespace_id, from_agent, to_agent, content)"
+                       " values ('bench', 'from' || :n, 'to' || :n, '",
+        "') returning *) insert into message_words select seq, namespace_id, from_agent, to_agent,"
+        " to_tsvector('simple', content) from m"},
+};
+
+static char *write_script(enum raw_rows kind)
+{
+    char *path = xasprintf("%s/insert.sql", temp_folder());
+    FILE *file = fopen(path, "we");
+    bench_must(file &&
+                   fprintf(file, "%s%s%s;\n", postgres_inserts[kind].before, raw_content(),
+                       postgres_inserts[kind].after) > 0 &&
+                   fclose(file) == 0,
+        path);
+    return path;
+}
+
+double raw_postgres(enum raw_rows kind, size_t clients, int64_t ms)
+{
+    char *url = harness_database_url(temp_folder()), *script = write_script(kind), number[16], seconds[16];
+    const int64_t whole_seconds = ms / MS_PER_SECOND;
+    harness_sql(url, plain_table, NULL);
+    snprintf(number, sizeof number, "%zu", clients);
+    snprintf(seconds, sizeof seconds, "%d", whole_seconds > 0 ? (int)whole_seconds : 1);
+    struct program_result result;
+    run_program((const char *const[]){"pgbench", "-n", "-M", "prepared", "-f", script, "-c", number, "-j",
+                    "2", "-T", seconds, url, NULL},
+        NULL, NULL, PGBENCH_PATIENCE_MS, &result);
+    const char *rate = result.exit_code == 0 ? strstr(buf_text(&result.out), "tps = ") : NULL;
+    bench_must(rate != NULL, buf_text(&result.err));
+    const double tps = strtod(rate + strlen("tps = "), NULL);
+    program_result_free(&result);
+    free(script);
+    free(url);
+    return tps;
 }

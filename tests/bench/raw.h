@@ -21,5 +21,8 @@ enum raw_rows {
 };
 /* Rows a second that SQLite alone takes in one thread, that many a commit, flushed each time. */
 double raw_sqlite(enum raw_rows kind, size_t rows, size_t a_commit);
+/* Rows a second that the PostgreSQL of tests/postgres.sh takes from that many clients of pgbench, each row in
+ * a transaction of its own, for about that long. */
+double raw_postgres(enum raw_rows kind, size_t clients, int64_t ms);
 
 #endif

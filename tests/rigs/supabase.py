@@ -13,7 +13,8 @@ after its owner ran migrations/postgres/ in the SQL editor. Runs COMMAND with PA
     PATCHCORD_TEST_SUPABASE_DIR  access.log (one line a request), and DATABASE.fault: what goes wrong for that one:
                                  stopped, slow, 503, 500, 401, half (see FAULTS)
 
-and ends with its exit code. A database's PostgREST is started by the first request for it.
+and ends with its exit code. A database's PostgREST is started by the first request for it. With PATCHCORD_TEST_DIRECT=NAME,
+for measurements, there is a database of that name, and nothing but nginx between it and who asks for it.
 """
 import atexit
 import base64
@@ -43,6 +44,7 @@ SECRET = "a secret of at least thirty-two characters"
 RUNNING_MAX = 12
 START_S = 20
 SLOW_S = 10
+DIRECT = os.environ.get("PATCHCORD_TEST_DIRECT")
 
 NGINX = """
 daemon off;
@@ -68,10 +70,20 @@ http {{
         server 127.0.0.1:{behind};
         keepalive 32;
     }}
+    upstream direct {{
+        server 127.0.0.1:{direct_port};
+        keepalive 32;
+    }}
     server {{
         listen 127.0.0.1:{port} ssl http2;
         ssl_certificate {folder}/cert.pem;
         ssl_certificate_key {folder}/key.pem;
+        location /{direct}/rest/v1/ {{
+            proxy_pass http://direct/;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+            proxy_set_header Authorization $authorization;
+        }}
         location ~ ^/[^/]+/storage/v1/ {{
             proxy_pass http://127.0.0.1:{storage};
             proxy_http_version 1.1;
@@ -327,11 +339,12 @@ def start_storage(key):
     return storage, storage.stdout.readline().split()[1]
 
 
-def start_nginx(behind, storage, key):
+def start_nginx(behind, storage, key, direct_port):
     port = free_port()
     path = os.path.join(folder, "nginx.conf")
     with open(path, "w") as file:
-        file.write(NGINX.format(folder=folder, behind=behind, storage=storage, port=port, key=key))
+        file.write(NGINX.format(folder=folder, behind=behind, storage=storage, port=port, key=key,
+                                direct=DIRECT or "none", direct_port=direct_port or free_port()))
     binary = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")
     nginx = spawn([binary, "-c", path, "-e", os.path.join(folder, "nginx.log")], stderr=subprocess.DEVNULL)
     until = time.monotonic() + START_S
@@ -350,6 +363,11 @@ def prepare_template():
         psql("patchcord_template", "-f", path)
 
 
+def start_direct():
+    psql("postgres", "-c", f"create database {DIRECT} template patchcord_template")
+    return Behind.projects.port(DIRECT)
+
+
 def main():
     if not cluster.query:
         sys.exit("PATCHCORD_TEST_DATABASE is not set: see tests/postgres.sh")
@@ -364,7 +382,8 @@ def main():
     threading.Thread(target=server.serve_forever, daemon=True).start()
     key = token("service_role")
     storage, storage_port = start_storage(key)
-    nginx, port = start_nginx(server.server_address[1], storage_port, key)
+    direct_port = start_direct() if DIRECT else None
+    nginx, port = start_nginx(server.server_address[1], storage_port, key, direct_port)
     environment = dict(os.environ, PATCHCORD_TEST_STORE="supabase", PATCHCORD_TEST_SUPABASE=f"https://127.0.0.1:{port}",
                        PATCHCORD_TEST_SUPABASE_KEY=key, PATCHCORD_TEST_SUPABASE_CA=f"{folder}/cert.pem",
                        PATCHCORD_TEST_SUPABASE_DIR=folder, PATCHCORD_TEST_SUPABASE_ANON_KEY=token("anon"),
