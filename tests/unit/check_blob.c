@@ -22,7 +22,7 @@
 
 enum { MAX_BYTES = 1000 * 1000, QUOTA = 3 * 1000 * 1000, DAY = MS_PER_DAY };
 
-static char folder[] = "/tmp/check-blob-XXXXXX";
+static char folder[PATH_MAX];
 static struct blob_store *store;
 
 static struct server_rig s3, storage;
@@ -88,8 +88,7 @@ static struct blob_store *open_store(bool is_serving)
 static void setup_kind(open_fn *which)
 {
     secret_init();
-    memcpy(folder + sizeof folder - 7, "XXXXXX", 6);
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    unit_folder(folder);
     kind = which;
     store = open_store(true);
 }
@@ -112,9 +111,6 @@ static void setup_storage(void)
 static void teardown(void)
 {
     blob_close(store);
-    char *command = xasprintf("rm -rf %s", folder);
-    ck_assert_int_eq(system(command), 0);
-    free(command);
 }
 
 static struct blob_path new_path(const char *namespace_id)
@@ -453,8 +449,8 @@ START_TEST(an_administrator_makes_nothing_by_looking)
 {
     struct blob_cleanup_result result;
     struct buf why = {0}, url = {0};
-    char empty[] = "/tmp/check-blob-XXXXXX";
-    ck_assert_ptr_nonnull(mkdtemp(empty));
+    char empty[PATH_MAX];
+    unit_folder(empty);
     const struct blob_options options = {.data_dir = empty, .public_url = "http://x"};
     struct blob_store *beside = blob_open_files(&options, &why);
     ck_assert_ptr_nonnull(beside);

@@ -17,7 +17,7 @@
 enum { MAX_BYTES = 10000, QUOTA = 30000, FORBIDDEN = 403, OK = 200 };
 
 static struct server_rig s3;
-static char folder[] = "/tmp/check-blob-s3-XXXXXX";
+static char folder[PATH_MAX];
 static struct blob_store *store;
 static struct s3_client *client; /* of the same bucket */
 
@@ -26,7 +26,7 @@ static void setup(void)
     struct buf why = {0};
     char *bucket = xasprintf("bucket-%d", getpid());
     secret_init();
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    unit_folder(folder);
     const struct blob_options options = {.data_dir = folder,
         .max_bytes = MAX_BYTES,
         .quota_bytes = QUOTA,

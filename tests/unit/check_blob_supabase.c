@@ -14,7 +14,7 @@
 enum { MAX_BYTES = 10000, QUOTA = 30000, OK = 200, REFUSED = 400 };
 
 static struct server_rig storage;
-static char folder[] = "/tmp/check-blob-supabase-XXXXXX";
+static char folder[PATH_MAX];
 static struct blob_store *store;
 
 static struct blob_store *open_with(const char *key)
@@ -38,7 +38,7 @@ static struct blob_store *open_with(const char *key)
 static void setup(void)
 {
     secret_init();
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    unit_folder(folder);
     store = open_with(STORAGE_RIG_KEY);
 }
 

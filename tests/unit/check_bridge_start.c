@@ -88,12 +88,11 @@ END_TEST
 
 /* ---- configuration ---- */
 
-static char home[] = "/tmp/check-bridge-XXXXXX";
-static char here[PATH_MAX];
+static char home[PATH_MAX], here[PATH_MAX];
 
 static void enter_home(void)
 {
-    ck_assert_ptr_nonnull(mkdtemp(home));
+    unit_folder(home);
     ck_assert_int_eq(chdir(home), 0);
     ck_assert_ptr_nonnull(realpath(".", here));
     ck_assert_int_eq(setenv("HOME", here, 1), 0);
@@ -103,13 +102,6 @@ static void enter_home(void)
     unsetenv("PATCHCORD_URL");
     unsetenv("PATCHCORD_TOKEN");
     unsetenv("PATCHCORD_CA_FILE");
-}
-
-static void leave_home(void)
-{
-    char *remove = xasprintf("rm -rf '%s'", here);
-    ck_assert_int_eq(system(remove), 0);
-    free(remove);
 }
 
 static void store_entry(const char *agent, const char *url, const char *folder)
@@ -382,7 +374,7 @@ int main(void)
     tcase_add_test(tests, waits_double_up_to_the_longest);
     TCase *homes = tcase_create("config");
     suite_add_tcase(suite, homes);
-    tcase_add_checked_fixture(homes, enter_home, leave_home);
+    tcase_add_checked_fixture(homes, enter_home, NULL);
     tcase_add_test(homes, the_environment_names_relay_and_token);
     tcase_add_test(homes, the_person_alone_allows_folders);
     tcase_add_test(homes, nothing_set_up_says_what_to_do);

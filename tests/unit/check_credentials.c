@@ -170,7 +170,8 @@ static const struct {
         "/home/ada/shop", "sole@lib", NULL},
     {"a parent's", NULL, "codex", NULL, "/home/ada/shop/src/deep", "/home/ada/shop", "codex@shop", NULL},
     {"not above the root", NULL, "codex", NULL, "/home/ada/shop/src", "/home/ada/shop/src", NULL,
-        "no identity is stored for /home/ada/shop/src: run `patchcord agent --server URL --token -` there, or "
+        "no identity is stored for /home/ada/shop/src: run `patchcord agent --server URL --token -` there, "
+        "or "
         "choose one with --as: front@shop"},
     {"not a folder of a similar name", NULL, "codex", NULL, "/home/ada/shopping", "/home/ada/shopping", NULL,
         "no identity"},
@@ -218,12 +219,12 @@ END_TEST
 
 /* ---- the file ---- */
 
-static char folder[] = "/tmp/check-credentials-XXXXXX";
+static char folder[PATH_MAX];
 static char *path;
 
 static void make_folder(void)
 {
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    unit_folder(folder);
     path = xasprintf("%s/credentials.json", folder);
 }
 
@@ -570,7 +571,8 @@ END_TEST
 
 enum { WRITERS = 4, PUTS = 15 };
 
-static void put_many(int writer)
+/* Writes a byte into progress (-1: none) behind each. */
+static void put_many(int writer, int progress)
 {
     for (int i = 0; i < PUTS; i++) {
         char agent[32];
@@ -580,6 +582,8 @@ static void put_many(int writer)
         if (!credentials_put(path, &entry, &why))
             _exit(1);
         buf_free(&why);
+        if (progress >= 0 && write(progress, "", 1) != 1)
+            _exit(1);
     }
     _exit(0);
 }
@@ -590,7 +594,7 @@ START_TEST(writers_do_not_lose_each_others_entries)
         pid_t child = fork();
         ck_assert_int_ge(child, 0);
         if (child == 0)
-            put_many(i);
+            put_many(i, -1);
     }
     for (int i = 0, status; i < WRITERS; i++) {
         ck_assert_int_gt(wait(&status), 0);
@@ -613,14 +617,19 @@ START_TEST(a_kill_in_between_leaves_a_whole_file)
 {
     write_file(stored, 0600);
     for (int round = 0; round < 40; round++) {
+        int progress[2];
+        char byte;
+        ck_assert_int_eq(pipe(progress), 0);
         pid_t child = fork();
         ck_assert_int_ge(child, 0);
         if (child == 0)
-            for (;;)
-                put_many(round);
-        nanosleep(&(struct timespec){.tv_nsec = round * 100000L}, NULL);
+            put_many(round, progress[1]);
+        for (int i = 0; i < round % PUTS; i++)
+            ck_assert_int_eq(read(progress[0], &byte, 1), 1);
         ck_assert_int_eq(kill(child, SIGKILL), 0);
         ck_assert_int_eq(waitpid(child, NULL, 0), child);
+        close(progress[0]);
+        close(progress[1]);
         struct credentials c = load();
         ck_assert_uint_ge(c.count, 8);
         ck_assert_str_eq(c.entries[0].token, "pc_front@shop");

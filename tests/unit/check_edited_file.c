@@ -11,14 +11,14 @@
 #include "../../common/alloc.h"
 #include "unit.h"
 
-static char folder[] = "/tmp/check-edited-XXXXXX";
+static char folder[PATH_MAX];
 static char *path, *other;
 static struct edited_file file;
 static struct buf why;
 
 static void setup(void)
 {
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    unit_folder(folder);
     path = xasprintf("%s/settings", folder);
     other = xasprintf("%s/sub/deep/other", folder);
     umask(022);
@@ -26,9 +26,6 @@ static void setup(void)
 
 static void teardown(void)
 {
-    char *command = xasprintf("rm -rf %s", folder);
-    ck_assert_int_eq(system(command), 0);
-    free(command);
     free(path);
     free(other);
     buf_free(&why);

@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -76,8 +77,10 @@ END_TEST
 
 static char *temporary(const char *text, size_t len)
 {
-    char *path = xstrdup("/tmp/check_env_XXXXXX");
-    int fd = mkstemp(path);
+    char folder[PATH_MAX];
+    unit_folder(folder);
+    char *path = xasprintf("%s/file", folder);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     ck_assert_int_ge(fd, 0);
     ck_assert_int_eq(write(fd, text, len), (ssize_t)len);
     close(fd);

@@ -9,7 +9,7 @@
 #include "../../relay/cmd/folder.h"
 #include "unit.h"
 
-static char top[] = "/tmp/check_folder.XXXXXX";
+static char top[PATH_MAX];
 static struct buf why;
 
 static char *in_top(const char *name)
@@ -72,7 +72,7 @@ static bool copy(const char *from, const char *to)
 
 static void setup(void)
 {
-    ck_assert_ptr_nonnull(mkdtemp(top));
+    unit_folder(top);
     why = (struct buf){0};
     make_folder("from");
     make_folder("to");

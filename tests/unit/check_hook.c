@@ -25,15 +25,14 @@
 static struct inbox_look look;
 static struct told told;
 static struct buf text;
-static char base[] = "/tmp/check-hook-XXXXXX";
+static char base[PATH_MAX];
 static struct config config;
 static char url[] = "https://relay.example.com", token[] = "pc_one";
 
 static void setup(void)
 {
     secret_init();
-    strcpy(base, "/tmp/check-hook-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(base));
+    unit_folder(base);
     ck_assert_int_eq(setenv("XDG_STATE_HOME", base, 1), 0);
     told = (struct told){0};
     config = (struct config){.url = url, .token = token};
@@ -43,9 +42,6 @@ static void teardown(void)
 {
     inbox_look_free(&look);
     buf_free(&text);
-    char *remove = xasprintf("rm -rf '%s'", base);
-    ck_assert_int_eq(system(remove), 0);
-    free(remove);
 }
 
 static void read_look(int status, const char *body)

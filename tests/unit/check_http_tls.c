@@ -9,13 +9,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../../common/alloc.h"
 #include "http_rig.h"
 #include "unit.h"
 
 enum { SOON_MS = 3000, PEM_MAX = 8192 };
 
-static char folder[] = "/tmp/check_http_tls.XXXXXX";
-static char cert_file[64], key_file[64];
+static char folder[PATH_MAX];
+static char *cert_file, *key_file;
 
 static void write_file(const char *path, const char *bytes, size_t len)
 {
@@ -55,17 +56,16 @@ static void make_certificate(unsigned char serial)
 
 static void make_folder(void)
 {
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    snprintf(cert_file, sizeof cert_file, "%s/cert.pem", folder);
-    snprintf(key_file, sizeof key_file, "%s/key.pem", folder);
+    unit_folder(folder);
+    cert_file = xasprintf("%s/cert.pem", folder);
+    key_file = xasprintf("%s/key.pem", folder);
     make_certificate(1);
 }
 
-static void remove_folder(void)
+static void free_paths(void)
 {
-    unlink(cert_file);
-    unlink(key_file);
-    rmdir(folder);
+    free(cert_file);
+    free(key_file);
 }
 
 static void setup(void)
@@ -77,7 +77,7 @@ static void setup(void)
 static void teardown(void)
 {
     rig_stop();
-    remove_folder();
+    free_paths();
 }
 
 struct client {
@@ -243,7 +243,7 @@ static void refuses(const char *cert, const char *key)
 START_TEST(bad_pairs_do_not_start)
 {
     make_folder();
-    char other_key[80];
+    char other_key[PATH_MAX];
     snprintf(other_key, sizeof other_key, "%s.old", key_file);
     ck_assert_int_eq(rename(key_file, other_key), 0);
     refuses(cert_file, key_file);
@@ -251,7 +251,7 @@ START_TEST(bad_pairs_do_not_start)
     refuses(cert_file, other_key);
     refuses("/nowhere/cert.pem", key_file);
     unlink(other_key);
-    remove_folder();
+    free_paths();
 }
 END_TEST
 

@@ -17,22 +17,14 @@
 #define AGENT "backend@demo"
 
 static struct rings rings;
-static char base[] = "/tmp/check-rings-XXXXXX";
+static char base[PATH_MAX];
 
 static void setup(void)
 {
     secret_init();
     rings = (struct rings){.again_ms = 1000};
-    strcpy(base, "/tmp/check-rings-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(base));
+    unit_folder(base);
     ck_assert_int_eq(setenv("XDG_STATE_HOME", base, 1), 0);
-}
-
-static void teardown(void)
-{
-    char *remove = xasprintf("rm -rf '%s'", base);
-    ck_assert_int_eq(system(remove), 0);
-    free(remove);
 }
 
 static const char *id_of(int number)
@@ -165,7 +157,7 @@ int main(void)
 {
     TCase *tests;
     Suite *suite = unit_suite("rings", &tests);
-    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_checked_fixture(tests, setup, NULL);
     tcase_add_test(tests, each_message_rings_once);
     tcase_add_test(tests, so_many_messages_are_remembered);
     tcase_add_test(tests, the_second_ring_comes_once_and_some_time_after_the_last_message);

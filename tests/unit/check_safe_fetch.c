@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -295,8 +296,10 @@ static void assert_no_fetcher(const char *file, const char *wanted)
 
 START_TEST(authorities)
 {
-    char path[] = "/tmp/check_safe_fetch-XXXXXX";
-    const int fd = mkstemp(path);
+    char folder[PATH_MAX];
+    unit_folder(folder);
+    char *path = xasprintf("%s/authorities", folder);
+    const int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     ck_assert_int_ge(fd, 0);
     assert_no_fetcher("/nonexistent/ca.pem", "cannot read");
     assert_no_fetcher("/", "cannot read");
@@ -310,7 +313,7 @@ START_TEST(authorities)
     ck_assert_int_eq(ftruncate(fd, 4 * 1024 * 1024 + 1), 0);
     assert_no_fetcher(path, "too large");
     close(fd);
-    unlink(path);
+    free(path);
 }
 END_TEST
 

@@ -17,14 +17,13 @@
 
 static struct status status;
 static struct buf text;
-static char base[] = "/tmp/check-status-XXXXXX";
+static char base[PATH_MAX];
 static char url[] = "https://relay.example.com", token[] = "pc_one";
 
 static void setup(void)
 {
     secret_init();
-    strcpy(base, "/tmp/check-status-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(base));
+    unit_folder(base);
     ck_assert_int_eq(setenv("XDG_STATE_HOME", base, 1), 0);
     status = (struct status){.agent = "backend@demo", .waiting = 2, .answered_ms = NOW, .asked_ms = NOW};
 }
@@ -32,9 +31,6 @@ static void setup(void)
 static void teardown(void)
 {
     buf_free(&text);
-    char *remove = xasprintf("rm -rf '%s'", base);
-    ck_assert_int_eq(system(remove), 0);
-    free(remove);
 }
 
 static const char *words(void)

@@ -107,13 +107,11 @@ END_TEST
 
 /* ---- keys ---- */
 
-static char *folder;
+static char folder[PATH_MAX];
 
 static void setup(void)
 {
-    const char *base = getenv("TMPDIR");
-    folder = xasprintf("%s/patchcord-codes-XXXXXX", base ? base : "/tmp");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    unit_folder(folder);
     secret_init();
 }
 
@@ -123,7 +121,6 @@ static void teardown(void)
     unlink(path);
     free(path);
     ck_assert_int_eq(rmdir(folder), 0); /* nothing was left beside it */
-    free(folder);
 }
 
 static struct typed_code_key *open_key(const char *credential)
