@@ -94,6 +94,8 @@ const struct setting config_settings[] = {
      .help = "whether the bucket is in the URL's path (yes) or host (no); auto: in the host at AWS alone"},
     {.name = "PATCHCORD_ENCRYPTION_KEY", .kind = SETTING_SECRET, .offset = FIELD(encryption_key),
      .help = "seals messages at rest: 32 bytes in base64; older keys, which only read, behind a comma"},
+    {.name = "PATCHCORD_CODE_KEY", .kind = SETTING_SECRET, .offset = FIELD(code_key),
+     .help = "what the key of typed codes is made of, at least 32 characters (default: what the store has; see the docs)"},
     {.name = "PATCHCORD_CLEANUP_TOKEN", .kind = SETTING_SECRET, .offset = FIELD(cleanup_token),
      .help = "the bearer token for POST /api/cleanup (default: nobody may)"},
     {.name = "PATCHCORD_METRICS_TOKEN", .kind = SETTING_SECRET, .offset = FIELD(metrics_token),
@@ -159,6 +161,15 @@ static bool check_store(const struct config *config, struct buf *why)
         return true;
     buf_printf(why, "SUPABASE_URL and SUPABASE_KEY belong together: %s is missing",
         config->supabase_url ? "SUPABASE_KEY" : "SUPABASE_URL");
+    return false;
+}
+
+static bool check_code_key(const struct config *config, struct buf *why)
+{
+    if (!config->code_key || strlen(config->code_key) >= CONFIG_CODE_KEY_MIN)
+        return true;
+    buf_printf(why, "PATCHCORD_CODE_KEY must have at least %d characters, as openssl rand -base64 32 makes them",
+        CONFIG_CODE_KEY_MIN);
     return false;
 }
 
@@ -290,7 +301,7 @@ bool config_load(struct config *out, struct buf *why)
     if (!out->oauth_default_namespace)
         out->oauth_default_namespace = xstrdup(out->default_namespace);
     config_set_port(out, (int)out->port);
-    if (!check_store(out, why) || !check_host(out, why) || !check_tls(out, why) || !check_paths(out, why) ||
+    if (!check_store(out, why) || !check_code_key(out, why) || !check_host(out, why) || !check_tls(out, why) || !check_paths(out, why) ||
         !check_attachment_types(out, why) || !check_s3(out, why) || !set_data_dir(out, why)) {
         config_free(out);
         return false;

@@ -31,6 +31,7 @@ struct config {
     char *s3_endpoint, *s3_public_endpoint, *s3_region, *s3_bucket, *s3_access_key, *s3_secret_key;
     int s3_path_style;    /* enum path_style; never AUTO after config_load */
     char *encryption_key; /* as store_cipher_new reads it; NULL: messages are stored as they are */
+    char *code_key;       /* what keys of typed codes are made of; NULL: of what the store has */
     char *cleanup_token, *metrics_token;
     char *data_dir;                    /* never NULL after config_load */
     bool data_dir_is_default;          /* no setting names it */
@@ -50,6 +51,8 @@ struct config {
     char *oauth_default_namespace; /* never NULL after config_load */
     int64_t oauth_access_ttl_seconds, oauth_refresh_ttl_seconds;
 };
+
+enum { CONFIG_CODE_KEY_MIN = 32 }; /* characters */
 
 /* The rows, NULL-ended: also read by the docs check. */
 extern const struct setting config_settings[];

@@ -49,7 +49,7 @@ rm -f "$work.log"
 as_owner "$server/pg_ctl" -D "$work/data" -l "$work/log" -w \
     -o "-k $work -c listen_addresses= -c max_connections=400 -c shared_buffers=64MB -c max_wal_size=256MB" start >/dev/null
 
-url="postgresql://postgres@/?host=$work"
+url="postgresql://postgres:not-asked-for@/?host=$work"
 psql -q -v ON_ERROR_STOP=1 "$url" <<'SQL'
 create role anon nologin;
 create role authenticated nologin;

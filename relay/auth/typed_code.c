@@ -94,21 +94,24 @@ bool typed_code_read(const char *typed, char out[static TYPED_CODE_SIZE])
 
 /* ---- the key ---- */
 
-static void derive(const char *credential, uint8_t key[static KEY_FILE_BYTES])
+/* Argon2id, RFC 9106. The salt is the purpose: relays that share a store have nothing else in common. */
+static bool derive(const char *credential, uint8_t key[static KEY_FILE_BYTES], struct buf *why)
 {
-    static const unsigned char purpose[] = "patchcord: codes that people type";
-    crypto_generichash(key, KEY_FILE_BYTES, (const unsigned char *)credential, strlen(credential), purpose,
-        sizeof purpose - 1);
+    static const unsigned char salt[crypto_pwhash_SALTBYTES + 1] = "patchcord: codes";
+    if (crypto_pwhash(key, KEY_FILE_BYTES, credential, strlen(credential), salt,
+            crypto_pwhash_OPSLIMIT_INTERACTIVE, crypto_pwhash_MEMLIMIT_INTERACTIVE,
+            crypto_pwhash_ALG_ARGON2ID13) == 0)
+        return true;
+    buf_printf(why, "the key of typed codes could not be made: it takes %u MB of memory for a moment",
+        crypto_pwhash_MEMLIMIT_INTERACTIVE >> 20);
+    return false;
 }
 
 struct typed_code_key *typed_code_key_open(const char *data_dir, const char *credential, struct buf *why)
 {
     struct typed_code_key *key = xcalloc(1, sizeof *key);
-    if (credential) {
-        derive(credential, key->bytes);
-        return key;
-    }
-    if (key_file_load(data_dir, TYPED_CODE_KEY_NAME, "typed codes", key->bytes, why))
+    if (credential ? derive(credential, key->bytes, why)
+                   : key_file_load(data_dir, TYPED_CODE_KEY_NAME, "typed codes", key->bytes, why))
         return key;
     typed_code_key_free(key);
     return NULL;

@@ -29,8 +29,10 @@ MUST_CHECK bool typed_code_read(const char *typed, char out[static TYPED_CODE_SI
 struct typed_code_key;
 
 #define TYPED_CODE_KEY_NAME "codes.key"
-/* The key of a relay's codes, the same for all its processes: derived from the credential of its database, or
- * where that is NULL, kept in data_dir/codes.key, which is made where it is missing. NULL: why has one line.
+/* The key of a relay's codes, the same for all its processes: derived from a credential of its store, or
+ * where that is NULL, kept in data_dir/codes.key, which is made where it is missing. What the key signs can be
+ * seen by anybody, so deriving takes a tenth of a second and 64 MB: passwords are not to be guessed by it. NULL:
+ * why has one line.
  */
 struct typed_code_key *typed_code_key_open(const char *data_dir, const char *credential, struct buf *why);
 /* Wipes it; NULL is fine. */

@@ -213,12 +213,17 @@ static bool begins_store(const struct command *command, const struct config *con
            (command->begins_store == BEGINS_NAMED_STORE && !config->data_dir_is_default);
 }
 
+/* It is not in the data folder. */
+static bool is_shared(const struct store_options *options)
+{
+    return options->database_url != NULL || options->supabase.url != NULL;
+}
+
 bool command_store_open(
     const struct command_line *line, struct config *config, enum store_role role, struct store **store)
 {
     const struct store_options options = command_store_options(config, role);
-    const bool is_in_folder = options.database_url == NULL && options.supabase.url == NULL;
-    if (is_in_folder && !begins_store(line->command, config) && !has_database(config->data_dir))
+    if (!is_shared(&options) && !begins_store(line->command, config) && !has_database(config->data_dir))
         return refuse_missing(config);
     struct buf why = {0};
     secret_init();
@@ -236,10 +241,20 @@ bool command_store(const struct command_line *line, struct config *config, struc
     return command_config(line, config) && command_store_open(line, config, STORE_ROLE_ADMIN, store);
 }
 
+/* Relays that share a store must agree, so a file in the folder of each will not do there. */
 struct typed_code_key *command_code_key(const struct config *config, struct buf *why)
 {
-    return typed_code_key_open(
-        config->data_dir, config->database_url ? config->database_url : config->supabase_key, why);
+    const struct store_options options = command_store_options(config, STORE_ROLE_ADMIN);
+    char *credential = config->code_key ? xstrdup(config->code_key) : store_credential(&options);
+    struct typed_code_key *key = NULL;
+    if (credential || !is_shared(&options))
+        key = typed_code_key_open(config->data_dir, credential, why);
+    else
+        buf_puts(why,
+            "PATCHCORD_DATABASE_URL has no password that keys could be made of: set PATCHCORD_CODE_KEY, the "
+            "same for all relays of that database, to what openssl rand -base64 32 prints");
+    secret_free(credential);
+    return key;
 }
 
 void command_store_end(struct config *config, struct store *store)

@@ -371,6 +371,10 @@ struct store_options {
 struct store *store_open(const struct store_options *options, struct buf *why);
 /* "sqlite", "postgres", "supabase": which one that is. */
 const char *store_kind(const struct store_options *options);
+/* What relays of the same store have in common, and nobody else has: the password in database_url, or the
+ * project's key. The caller frees with secret_free; NULL: there is none. */
+char *store_credential(const struct store_options *options);
+char *store_credential_postgres(const struct store_options *options);
 struct store *store_open_postgres(const struct store_options *options, struct buf *why);
 struct store *store_open_supabase(const struct store_options *options, struct buf *why);
 struct store *store_open_sqlite(const struct store_options *options, struct buf *why);

@@ -1,4 +1,5 @@
 /* The kinds of stores, and which one is meant. */
+#include "../../common/alloc.h"
 #include "store_cipher.h"
 #include "store_ops.h"
 
@@ -18,15 +19,27 @@ static bool always(const struct store_options *options)
     return true;
 }
 
+static char *credential_supabase(const struct store_options *options)
+{
+    return xstrdup(options->supabase.key);
+}
+
+static char *no_credential(const struct store_options *options)
+{
+    (void)options;
+    return NULL;
+}
+
 /* The first that fits. */
 static const struct kind {
     const char *name;
     bool (*fits)(const struct store_options *options);
     struct store *(*open)(const struct store_options *options, struct buf *why);
+    char *(*credential)(const struct store_options *options);
 } kinds[] = {
-    {"postgres", has_database_url, store_open_postgres},
-    {"supabase", has_supabase, store_open_supabase},
-    {"sqlite", always, store_open_sqlite},
+    {"postgres", has_database_url, store_open_postgres, store_credential_postgres},
+    {"supabase", has_supabase, store_open_supabase, credential_supabase},
+    {"sqlite", always, store_open_sqlite, no_credential},
 };
 
 static const struct kind *kind_of(const struct store_options *options)
@@ -53,6 +66,11 @@ struct store *store_open(const struct store_options *options, struct buf *why)
     else
         store_cipher_free(cipher);
     return s;
+}
+
+char *store_credential(const struct store_options *options)
+{
+    return kind_of(options)->credential(options);
 }
 
 const char *store_kind(const struct store_options *options)

@@ -194,3 +194,15 @@ struct store *store_open_postgres(const struct store_options *options, struct bu
         postgres->news = postgres_news_start(options);
     return s;
 }
+
+char *store_credential_postgres(const struct store_options *options)
+{
+    PQconninfoOption *parts = PQconninfoParse(options->database_url, NULL);
+    char *password = NULL;
+    for (const PQconninfoOption *part = parts; part && part->keyword; part++) {
+        if (strcmp(part->keyword, "password") == 0 && part->val && *part->val)
+            password = xstrdup(part->val);
+    }
+    PQconninfoFree(parts);
+    return password;
+}

@@ -190,6 +190,20 @@ START_TEST(other_stores_are_named_whole)
 }
 END_TEST
 
+START_TEST(a_short_key_of_codes_is_refused)
+{
+    static const char longest_refused[] = "0123456789012345678901234567890",
+                      shortest[] = "01234567890123456789012345678901";
+    ck_assert_uint_eq(strlen(shortest), CONFIG_CODE_KEY_MIN);
+    assert_refused("PATCHCORD_CODE_KEY", longest_refused, "at least 32 characters");
+    ck_assert_int_eq(setenv("PATCHCORD_CODE_KEY", shortest, 1), 0);
+    struct config c = load();
+    ck_assert_str_eq(c.code_key, shortest);
+    config_free(&c);
+    ck_assert_int_eq(unsetenv("PATCHCORD_CODE_KEY"), 0);
+}
+END_TEST
+
 /* Each number at both edges, and one beyond them. */
 START_TEST(edges_of_numbers)
 {
@@ -265,6 +279,7 @@ int main(void)
     tcase_add_test(tests, attachments_in_s3);
     tcase_add_test(tests, types_of_attachments);
     tcase_add_test(tests, other_stores_are_named_whole);
+    tcase_add_test(tests, a_short_key_of_codes_is_refused);
     tcase_add_test(tests, edges_of_numbers);
     tcase_add_test(tests, hosts);
     tcase_add_test(tests, paths_that_collide);

@@ -254,6 +254,52 @@ START_TEST(migrate_lists_who_had_logged_in)
 }
 END_TEST
 
+/* The setting, without the password in it, and with one more parameter. The caller frees. */
+static char *without_password(void)
+{
+    const char *colon = strchr(strstr(database, "//"), ':'), *at = strchr(colon, '@');
+    return xasprintf("%.*s%s&application_name=other", (int)(colon - database), database, at);
+}
+
+/* The status of joining at the other relay with an invitation of the first; -1: it was not given. */
+static int invite_and_join(const char *const env[], struct program_result *result)
+{
+    struct http_reply reply;
+    if (relay_command(one, "invite alice@shop", env, result) != 0)
+        return -1;
+    const char *code = strstr(buf_text(&result->out), " --code ") + strlen(" --code ");
+    char *body = xasprintf("{\"code\":\"%.*s\",\"machine\":\"m\"}", (int)strcspn(code, "\n"), code);
+    relay_call(other, "POST", "/api/join", NULL, NULL, body, &reply);
+    const int status = reply.status;
+    http_reply_free(&reply);
+    free(body);
+    return status;
+}
+
+/* However each of them writes the URL. */
+START_TEST(relays_of_a_database_take_each_others_codes)
+{
+    static const char key[] = "PATCHCORD_CODE_KEY=a key of thirty-two characters, at least";
+    struct program_result result = {0};
+    start_both();
+    ck_assert_int_eq(invite_and_join(NULL, &result), 200);
+    char *named = xasprintf("%s&application_name=other", database), *bare = without_password();
+    ck_assert_int_eq(invite_and_join((const char *const[]){named, NULL}, &result), 200);
+
+    /* Nothing to make a key of: it is not made of what anybody can guess. */
+    ck_assert_int_eq(invite_and_join((const char *const[]){bare, NULL}, &result), -1);
+    ck_assert_ptr_nonnull(strstr(buf_text(&result.err), "set PATCHCORD_CODE_KEY"));
+    ck_assert_int_eq(invite_and_join((const char *const[]){bare, key, NULL}, &result), 401);
+    other = relay_start(NULL, (const char *const[]){bare, key, NULL});
+    ck_assert_int_eq(invite_and_join((const char *const[]){bare, key, NULL}, &result), 200);
+    ck_assert_int_eq(invite_and_join(NULL, &result), 401);
+    program_result_free(&result);
+    free(named);
+    free(bare);
+    forget();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("postgres");
@@ -262,6 +308,7 @@ int main(void)
     if (harness_store_is("postgres")) {
         tcase_add_test(tests, a_send_at_one_wakes_a_wait_at_the_other);
         tcase_add_test(tests, a_token_that_ends_at_one_ends_at_the_other);
+        tcase_add_test(tests, relays_of_a_database_take_each_others_codes);
         tcase_add_test(tests, a_killed_relay_leaves_its_messages_to_the_other);
         tcase_add_test(tests, migrate_lists_who_had_logged_in);
     }
