@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -21,6 +22,8 @@
     static __typeof__(name) *next;                                                                           \
     if (!next)                                                                                               \
     *(void **)&next = dlsym(RTLD_NEXT, #name)
+
+enum { SECONDS_UNTIL_2001 = 978307200 };
 
 static struct fault_plan *plan;
 
@@ -245,4 +248,16 @@ time_t time(time_t *t)
     if (t)
         *t = now.tv_sec;
     return now.tv_sec;
+}
+
+/* Whose clock moved would else sleep for as long as that, too. Which of the two a condition goes by cannot be
+ * asked; only one of them counts from 1970. */
+int pthread_cond_timedwait(
+    pthread_cond_t *restrict condition, pthread_mutex_t *restrict lock, const struct timespec *restrict until)
+{
+    const bool is_wall = until->tv_sec > SECONDS_UNTIL_2001;
+    struct timespec real = *until;
+    if (plan)
+        shift(&real, -(is_wall ? plan->wall_shift_ms : plan->mono_shift_ms));
+    return pthread_cond_clockwait(condition, lock, is_wall ? CLOCK_REALTIME : CLOCK_MONOTONIC, &real);
 }
