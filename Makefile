@@ -150,6 +150,8 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(RELAY_LIB) $(BRIDGE_LIB) $(
 	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $< $(if $(filter $@,$(OF_BRIDGE)),$(BRIDGE_LIB),$(RELAY_LIB)) \
 		$(COMMON_LIB) $(RELAY_LIBS)
 
+# Beside what STORE is made of, where that is no file.
+ON_STORE = $(if $(STORE),tests/$(STORE).sh)
 RUN = PATCHCORD_BUILD=$(BUILD) SAN=$(SAN) tests/run -j $(JOBS)
 
 # The slow starters come first, so that the quick ones fill the gaps beside them.
@@ -164,7 +166,7 @@ test-slow: all $(BUILD)/.test-deps $(WIRE_TESTS) $(BUILD)/tests/demo/demo ## a w
 unit: all $(UNIT_TESTS) ## the unit tests alone
 	@$(RUN) $(UNIT_TESTS)
 wire: all $(BUILD)/.test-deps $(WIRE_TESTS) ## the tests that drive the two programs over sockets and pipes (STORE=postgres, STORE=supabase: on that)
-	@$(if $(STORE),PATCHCORD_BUILD=$(BUILD) tests/$(STORE).sh env )$(RUN) $(WIRE_TESTS)
+	@export PATCHCORD_BUILD=$(BUILD); $(ON_STORE) env $(RUN) $(WIRE_TESTS)
 clients: all $(BUILD)/.test-deps ## other people's programs: conformance suite, Inspector, Claude Code, Codex, SDK, Chromium, nginx
 	@tests/clients/setup.sh $(BUILD)/clients
 	@$(RUN) $(CLIENTS)
@@ -180,8 +182,8 @@ fuzz-build: $(BUILD)/.test-deps
 fuzzers: $(FUZZERS)
 fuzz: fuzz-build ## fuzzes each target for SECONDS (60)
 	@FUZZ_SECONDS=$(SECONDS) tests/check_fuzz.sh
-torture: all $(TORTURE) ## kills, stops and cuts off relay and bridges under traffic for MINUTES (10), then counts what is missing
-	@TORTURE_SECONDS=$$(($(MINUTES) * 60)) PATCHCORD_BUILD=$(BUILD) $(TORTURE)
+torture: all $(TORTURE) ## kills, stops and cuts off relay and bridges under traffic for MINUTES (10), then counts what is missing (STORE=…)
+	@export TORTURE_SECONDS=$$(($(MINUTES) * 60)) PATCHCORD_BUILD=$(BUILD); $(ON_STORE) $(TORTURE)
 # The soak takes half an hour, and has a target of its own.
 RESULTS := tests/bench/results
 $(BUILD)/.bench-deps: install.sh

@@ -16,6 +16,8 @@ for suite in "$build"/tests/unit/check_store_* "$build"/tests/unit/check_message
     STORE_MODEL_OPERATIONS=${STORE_MODEL_OPERATIONS:-3000} "$suite" || failed=1
 done
 PATCHCORD_TEST_ALONE=1 "$build/tests/wire/wire_postgres" || failed=1
+# Two relays, and the database itself is killed, too.
+TORTURE_SECONDS=${TORTURE_SECONDS:-4} "$build/tests/torture/torture" || failed=1
 # From one kind of store to the other, and back.
 "$build/tests/wire/wire_export" || failed=1
 exit $failed

@@ -11,4 +11,5 @@ failed=0
 for suite in keep model namespaces oauth offer read send devices dump; do
     STORE_MODEL_OPERATIONS=${STORE_MODEL_OPERATIONS:-1000} "$build/tests/unit/check_store_$suite" || failed=1
 done
+TORTURE_SECONDS=${TORTURE_SECONDS:-4} "$build/tests/torture/torture" || failed=1
 exit $failed

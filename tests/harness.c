@@ -170,43 +170,28 @@ void process_env_free(char **env)
     free(env);
 }
 
+/* name: or a pair of that name. */
 static const char *env_value(char *const env[], const char *name)
 {
+    const size_t len = name_len(name);
     for (size_t i = 0; env[i]; i++)
-        if (name_len(env[i]) == strlen(name) && strncmp(env[i], name, strlen(name)) == 0)
-            return env[i] + strlen(name) + 1;
+        if (name_len(env[i]) == len && strncmp(env[i], name, len) == 0)
+            return env[i] + len + 1;
     return NULL;
-}
-
-/* "NAME=value", unless the test says it. */
-static void env_default(char **env, const char *name, const char *value)
-{
-    if (env_value(env, name))
-        return;
-    char *setting = xasprintf("%s=%s", name, value);
-    env_set(env, setting);
-    free(setting);
 }
 
 /* A relay with a data folder has the database that belongs to it, unless the test says which. */
 static void env_set_store(char **env)
 {
     const char *data_dir = env_value(env, "PATCHCORD_DATA_DIR");
-    const bool is_supabase = harness_store_is("supabase");
     if (!data_dir || env_value(env, "PATCHCORD_DATABASE_URL") || env_value(env, "SUPABASE_URL"))
         return;
-    char *url = NULL;
-    if (is_supabase) {
-        url = harness_project_url(data_dir);
-        env_default(env, "SUPABASE_URL", url);
-        env_default(env, "SUPABASE_KEY", getenv("PATCHCORD_TEST_SUPABASE_KEY"));
-        env_default(env, "PATCHCORD_CA_FILE", getenv("PATCHCORD_TEST_SUPABASE_CA"));
-        env_default(env, "PATCHCORD_POLL_SECONDS", "1"); /* else a command's changes are seen later */
-    } else if (harness_store_is("postgres")) {
-        url = harness_database_url(data_dir);
-        env_default(env, "PATCHCORD_DATABASE_URL", url);
+    char **settings = harness_store_settings(data_dir);
+    for (size_t i = 0; settings[i]; i++) {
+        if (!env_value(env, settings[i]))
+            env_set(env, settings[i]);
     }
-    free(url);
+    process_env_free(settings);
 }
 
 static char **env_make(const struct process_options *options)

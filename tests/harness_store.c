@@ -1,8 +1,10 @@
 #include "harness_store.h"
 
+#include <errno.h>
 #include <libpq-fe.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../common/alloc.h"
 #include "../common/secret.h"
@@ -29,6 +31,24 @@ void harness_sql(const char *url, const char *sql, const char *fine)
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     if (PQresultStatus(result) == PGRES_FATAL_ERROR && !(fine && state && strcmp(state, fine) == 0))
         harness_fail("%s: %s", sql, PQerrorMessage(link));
+    PQclear(result);
+    PQfinish(link);
+}
+
+enum { COLUMNS_MAX = 8 };
+
+void harness_sql_rows(const char *url, const char *query, harness_row_fn *row, void *arg)
+{
+    PGconn *link = PQconnectdb(url);
+    PGresult *result = PQexec(link, query);
+    if (PQresultStatus(result) != PGRES_TUPLES_OK || PQnfields(result) > COLUMNS_MAX)
+        harness_fail("%s: %s", query, PQerrorMessage(link));
+    for (int i = 0; i < PQntuples(result); i++) {
+        const char *values[COLUMNS_MAX];
+        for (int column = 0; column < PQnfields(result); column++)
+            values[column] = PQgetvalue(result, i, column);
+        row(arg, values);
+    }
     PQclear(result);
     PQfinish(link);
 }
@@ -102,4 +122,35 @@ char *harness_project_url(const char *data_dir)
     char *url = xasprintf("%s/%s", getenv("PATCHCORD_TEST_SUPABASE"), name);
     free(name);
     return url;
+}
+
+char **harness_store_settings(const char *data_dir)
+{
+    enum { SETTINGS_MAX = 4 };
+    char **settings = xcalloc(SETTINGS_MAX + 1, sizeof *settings);
+    if (harness_store_is("postgres")) {
+        char *url = harness_database_url(data_dir);
+        settings[0] = xasprintf("PATCHCORD_DATABASE_URL=%s", url);
+        free(url);
+    } else if (harness_store_is("supabase")) {
+        char *url = harness_project_url(data_dir);
+        settings[0] = xasprintf("SUPABASE_URL=%s", url);
+        settings[1] = xasprintf("SUPABASE_KEY=%s", getenv("PATCHCORD_TEST_SUPABASE_KEY"));
+        settings[2] = xasprintf("PATCHCORD_CA_FILE=%s", getenv("PATCHCORD_TEST_SUPABASE_CA"));
+        settings[3] = xstrdup("PATCHCORD_POLL_SECONDS=1"); /* else a command's changes are seen later */
+        free(url);
+    }
+    return settings;
+}
+
+void harness_project_fault(const char *project_url, const char *fault)
+{
+    char *path =
+        xasprintf("%s/%s.fault", getenv("PATCHCORD_TEST_SUPABASE_DIR"), strrchr(project_url, '/') + 1);
+    FILE *file = fault ? fopen(path, "we") : NULL;
+    if (file)
+        fputs(fault, file);
+    if (fault ? !file || fclose(file) != 0 : unlink(path) != 0)
+        harness_fail("%s: %s", path, strerror(errno));
+    free(path);
 }

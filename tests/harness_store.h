@@ -35,9 +35,17 @@ char *harness_database_url(const char *data_dir);
 char *harness_database_url_named(const char *name);
 /* Of a relay's data folder, as SUPABASE_URL has it; to be freed. Only where that is the store. */
 char *harness_project_url(const char *data_dir);
+/* What a relay needs to be on the database of that data folder, "K=V", NULL-ended; empty on the embedded
+ * store. Freed with process_env_free. */
+char **harness_store_settings(const char *data_dir);
+/* What goes wrong from now on with the calls for that project (tests/rigs/supabase.py); NULL: nothing. */
+void harness_project_fault(const char *project_url, const char *fault);
 /* Lets time pass for the databases of this process's relays, where there are such. */
 void harness_store_pass_time(int64_t ms);
 /* Runs SQL that has to work, or to fail with the SQLSTATE fine (NULL: none). */
 void harness_sql(const char *url, const char *sql, const char *fine);
+/* Calls row for each row that the query has; values are texts, borrowed. */
+typedef void harness_row_fn(void *arg, const char *const values[]);
+void harness_sql_rows(const char *url, const char *query, harness_row_fn *row, void *arg);
 
 #endif

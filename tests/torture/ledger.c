@@ -10,6 +10,7 @@
 #include "../../common/compiler.h"
 #include "../../common/uuid.h"
 #include "../harness_process.h"
+#include "../harness_store.h"
 #include "../harness_talk.h"
 
 enum { NOISE_MAX = 700, PRINTED_MAX = 5 };
@@ -161,14 +162,19 @@ static void audit_row(struct ledger *ledger, const char *content, const char *st
         wrong(ledger, WRONG_REFUSED_CAME, entry, status);
 }
 
-static void audit_store(struct ledger *ledger, const char *data_dir)
+static const char stored[] = "select content, status, id from agent_messages";
+
+static void audit_values(void *ledger, const char *const values[])
+{
+    audit_row(ledger, values[0], values[1], values[2]);
+}
+
+static void audit_file(struct ledger *ledger, const char *data_dir)
 {
     char *path = xasprintf("%s/patchcord.db", data_dir);
     sqlite3 *db = NULL;
     sqlite3_stmt *rows = NULL;
-    if (sqlite3_open(path, &db) != SQLITE_OK ||
-        sqlite3_prepare_v2(
-            db, "select content, status, id from agent_messages order by seq", -1, &rows, NULL) != SQLITE_OK)
+    if (sqlite3_open(path, &db) != SQLITE_OK || sqlite3_prepare_v2(db, stored, -1, &rows, NULL) != SQLITE_OK)
         harness_fail("%s cannot be read: %s", path, sqlite3_errmsg(db));
     while (sqlite3_step(rows) == SQLITE_ROW)
         audit_row(ledger, (const char *)sqlite3_column_text(rows, 0),
@@ -176,6 +182,17 @@ static void audit_store(struct ledger *ledger, const char *data_dir)
     sqlite3_finalize(rows);
     sqlite3_close(db);
     free(path);
+}
+
+static void audit_store(struct ledger *ledger, const char *data_dir)
+{
+    if (harness_store_is("sqlite")) {
+        audit_file(ledger, data_dir);
+        return;
+    }
+    char *url = harness_database_url(data_dir);
+    harness_sql_rows(url, stored, audit_values, ledger);
+    free(url);
 }
 
 /* Of those whose sender knew of each before it sent the next; one of unknown outcome may be stored at any

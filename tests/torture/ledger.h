@@ -52,7 +52,7 @@ void ledger_seen(struct ledger *ledger, struct party to, size_t from, const char
     unsigned attempt);
 /* How many were acknowledged and did not arrive yet. */
 size_t ledger_missing(const struct ledger *ledger);
-/* Compares with the database in that folder, and counts what is lost. */
+/* Compares with the database of that folder, and counts what is lost. */
 void ledger_audit(struct ledger *ledger, const char *data_dir);
 
 struct ledger_counts {

@@ -43,7 +43,9 @@ struct link {
 
 struct proxy {
     pthread_t thread;
-    int listener, port, to_port;
+    int listener, port;
+    int to_ports[PROXY_TARGETS_MAX];
+    size_t targets;
     uint64_t random;
     struct link links[LINKS_MAX];
     size_t count;
@@ -82,9 +84,9 @@ static enum ill choose_ill(struct proxy *proxy)
 
 static void link_open(struct proxy *proxy, int client)
 {
-    struct sockaddr_in to = {.sin_family = AF_INET,
-        .sin_port = htons((uint16_t)proxy->to_port),
-        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    const int port = proxy->to_ports[chance(&proxy->random, proxy->targets)];
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int relay = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (proxy->count == LINKS_MAX || now_us() < proxy->cut_until_us ||
         connect(relay, (struct sockaddr *)&to, sizeof to) != 0) {
@@ -198,12 +200,13 @@ static void *proxy_run(void *arg)
     return NULL;
 }
 
-struct proxy *proxy_start(int to_port, uint64_t seed)
+struct proxy *proxy_start(const int *to_ports, size_t count, uint64_t seed)
 {
     struct proxy *proxy = xcalloc(1, sizeof *proxy);
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof at;
-    proxy->to_port = to_port;
+    memcpy(proxy->to_ports, to_ports, count * sizeof *to_ports);
+    proxy->targets = count;
     proxy->random = seed * 2 + 1;
     proxy->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (proxy->listener < 0 || bind(proxy->listener, (struct sockaddr *)&at, sizeof at) != 0 ||

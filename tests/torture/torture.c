@@ -1,6 +1,7 @@
 /* Torture: agents of two namespaces, each behind its own bridge, send, reply and wait at random, while the
  * relay and the bridges are killed, stopped and ended, the network between them is bad (proxy.h), and time
- * passes in leaps, so that leases run out. Then everything is healed, and what senders were told is compared
+ * passes in leaps, so that leases run out. On a store that several relays can share there are two, and its
+ * server falls over, too (server.h). Then everything is healed, and what senders were told is compared
  * with what recipients got and with what the store holds (ledger.h).
  *
  * TORTURE_SECONDS (20) tells how long it lasts, TORTURE_SEED begins the same chances again. */
@@ -16,12 +17,15 @@
 #include "../../common/json.h"
 #include "../harness_faults.h"
 #include "../harness_process.h"
+#include "../harness_store.h"
 #include "../harness_talk.h"
 #include "ledger.h"
 #include "proxy.h"
+#include "server.h"
 
 enum {
     BRIDGES = LEDGER_SPACES * LEDGER_AGENTS,
+    RELAYS_MAX = PROXY_TARGETS_MAX,
     THINK_MAX_US = 120 * 1000, /* between an agent's sends */
     REPLY_ONE_IN = 3,
     BLOW_MAX_US = 700 * 1000, /* between two blows */
@@ -50,10 +54,17 @@ struct agent {
 
 enum relay_state { RELAY_UP, RELAY_STOPPED, RELAY_ENDING, RELAY_AWAY };
 
+struct target {
+    struct relay_process *relay;
+    enum relay_state state;
+    int64_t until_us;
+};
+
 enum blow {
     BLOW_RELAY_KILL,
     BLOW_RELAY_STOP,
     BLOW_RELAY_END,
+    BLOW_SERVER,
     BLOW_BRIDGE_KILL,
     BLOW_BRIDGE_STOP,
     BLOW_BRIDGE_END,
@@ -66,10 +77,11 @@ enum blow {
 struct torture {
     uint64_t random;
     struct agent agents[BRIDGES];
-    struct relay_process *relay;
-    enum relay_state relay_state;
-    int64_t relay_until_us, next_blow_us;
-    struct relay_process door; /* the relay as the bridges see it: the proxy */
+    struct target targets[RELAYS_MAX];
+    size_t relays;
+    int64_t next_blow_us;
+    struct server *server;
+    struct relay_process door; /* a relay as the bridges see it: the proxy */
     struct proxy *proxy;
     struct faults *faults;
     struct ledger *ledger;
@@ -243,40 +255,49 @@ static void agent_go_on(struct agent *agent)
     agent->stopped_until_us = 0;
 }
 
-/* ---- the relay ---- */
+/* ---- the relays ---- */
 
-static bool relay_has_ended(struct torture *t)
+static bool relay_has_ended(struct target *target)
 {
     int exit_code = 0;
-    if (!process_wait(t->relay->pid, 0, &exit_code))
+    if (!process_wait(target->relay->pid, 0, &exit_code))
         return false;
     ck_assert_msg(exit_code == 0, "the relay ended with %d after SIGTERM", exit_code);
-    t->relay->pid = 0;
+    target->relay->pid = 0;
     return true;
 }
 
-static void relay_goes(struct torture *t)
+static void relay_goes(struct torture *t, struct target *target)
 {
-    t->relay_state = RELAY_AWAY;
-    t->relay_until_us = now_us() + (int64_t)draw(t, AWAY_MAX_MS) * 1000;
+    target->state = RELAY_AWAY;
+    target->until_us = now_us() + (int64_t)draw(t, AWAY_MAX_MS) * 1000;
 }
 
 /* Moves it on to its next state when it is time. */
-static void relay_turn(struct torture *t)
+static void relay_turn(struct torture *t, struct target *target)
 {
-    const bool is_time = now_us() >= t->relay_until_us;
-    if (t->relay_state == RELAY_STOPPED && is_time) {
-        kill(t->relay->pid, SIGCONT);
-        t->relay_state = RELAY_UP;
-    } else if (t->relay_state == RELAY_ENDING && relay_has_ended(t)) {
-        relay_goes(t);
-    } else if (t->relay_state == RELAY_ENDING && is_time) {
-        relay_kill(t->relay);
-        relay_goes(t);
-    } else if (t->relay_state == RELAY_AWAY && is_time) {
-        relay_restart(t->relay, NULL);
-        t->relay_state = RELAY_UP;
+    const bool is_time = now_us() >= target->until_us;
+    if (target->state == RELAY_STOPPED && is_time) {
+        kill(target->relay->pid, SIGCONT);
+        target->state = RELAY_UP;
+    } else if (target->state == RELAY_ENDING && relay_has_ended(target)) {
+        relay_goes(t, target);
+    } else if (target->state == RELAY_ENDING && is_time) {
+        relay_kill(target->relay);
+        relay_goes(t, target);
+    } else if (target->state == RELAY_AWAY && is_time && server_turn(t->server, false)) {
+        relay_restart(target->relay, NULL);
+        target->state = RELAY_UP;
     }
+}
+
+static bool relays_are_up(const struct torture *t)
+{
+    for (size_t i = 0; i < t->relays; i++) {
+        if (t->targets[i].state != RELAY_UP)
+            return false;
+    }
+    return true;
 }
 
 /* ---- blows ---- */
@@ -284,40 +305,48 @@ static void relay_turn(struct torture *t)
 static const struct {
     enum blow blow;
     unsigned share; /* in parts of a hundred */
-    bool at_relay;  /* only while it is up */
     const char *name;
 } blows[BLOWS] = {
-    {BLOW_RELAY_KILL, 20, true, "relay killed"},
-    {BLOW_RELAY_STOP, 8, true, "relay stopped for a while"},
-    {BLOW_RELAY_END, 4, true, "relay ended with SIGTERM"},
-    {BLOW_BRIDGE_KILL, 30, false, "bridges killed"},
-    {BLOW_BRIDGE_STOP, 8, false, "bridges stopped for a while"},
-    {BLOW_BRIDGE_END, 6, false, "bridges ended at the end of input"},
-    {BLOW_AGENT_DEAF, 8, false, "agents that did not read for a while"},
-    {BLOW_CUT, 8, false, "network cut off"},
-    {BLOW_TIME, 8, false, "leaps of a minute"},
+    {BLOW_RELAY_KILL, 20, "relay killed"},
+    {BLOW_RELAY_STOP, 8, "relay stopped for a while"},
+    {BLOW_RELAY_END, 4, "relay ended with SIGTERM"},
+    {BLOW_SERVER, 4, "store's server fell over"},
+    {BLOW_BRIDGE_KILL, 26, "bridges killed"},
+    {BLOW_BRIDGE_STOP, 8, "bridges stopped for a while"},
+    {BLOW_BRIDGE_END, 6, "bridges ended at the end of input"},
+    {BLOW_AGENT_DEAF, 8, "agents that did not read for a while"},
+    {BLOW_CUT, 8, "network cut off"},
+    {BLOW_TIME, 8, "leaps of a minute"},
 };
 
-static enum blow choose_blow(struct torture *t)
+/* What can be struck; another is a bridge. */
+static bool is_possible(const struct torture *t, enum blow blow, const struct target *target)
+{
+    if (blow == BLOW_SERVER)
+        return server_can_fall(t->server);
+    return blow > BLOW_RELAY_END || target->state == RELAY_UP;
+}
+
+static enum blow choose_blow(struct torture *t, const struct target *target)
 {
     uint64_t at = draw(t, 100);
     size_t i = 0;
     while (i + 1 < BLOWS && at >= blows[i].share)
         at -= blows[i++].share;
-    return blows[i].at_relay && t->relay_state != RELAY_UP ? BLOW_BRIDGE_KILL : blows[i].blow;
+    return is_possible(t, blows[i].blow, target) ? blows[i].blow : BLOW_BRIDGE_KILL;
 }
 
-static void strike_relay(struct torture *t, enum blow blow)
+static void strike_relay(struct torture *t, struct target *target, enum blow blow)
 {
     if (blow == BLOW_RELAY_KILL) {
-        relay_kill(t->relay);
-        relay_goes(t);
+        relay_kill(target->relay);
+        relay_goes(t, target);
         return;
     }
-    kill(t->relay->pid, blow == BLOW_RELAY_STOP ? SIGSTOP : SIGTERM);
-    t->relay_state = blow == BLOW_RELAY_STOP ? RELAY_STOPPED : RELAY_ENDING;
+    kill(target->relay->pid, blow == BLOW_RELAY_STOP ? SIGSTOP : SIGTERM);
+    target->state = blow == BLOW_RELAY_STOP ? RELAY_STOPPED : RELAY_ENDING;
     const int64_t ms = blow == BLOW_RELAY_STOP ? (int64_t)draw(t, STOPPED_MAX_MS) : ENDING_MAX_MS;
-    t->relay_until_us = now_us() + ms * 1000;
+    target->until_us = now_us() + ms * 1000;
 }
 
 static void strike_bridge(struct torture *t, enum blow blow)
@@ -344,15 +373,18 @@ static void strike_bridge(struct torture *t, enum blow blow)
 
 static void strike(struct torture *t)
 {
-    const enum blow blow = choose_blow(t);
+    struct target *target = &t->targets[draw(t, t->relays)];
+    const enum blow blow = choose_blow(t, target);
     t->blows[blow]++;
     t->next_blow_us = now_us() + (int64_t)draw(t, BLOW_MAX_US);
     if (blow == BLOW_CUT)
         proxy_cut(t->proxy, (int)draw(t, CUT_MAX_MS));
     else if (blow == BLOW_TIME)
         faults_pass_time(t->faults, LEASE_LEAP_MS);
+    else if (blow == BLOW_SERVER)
+        server_fall(t->server, (int)draw(t, AWAY_MAX_MS));
     else if (blow <= BLOW_RELAY_END)
-        strike_relay(t, blow);
+        strike_relay(t, target, blow);
     else
         strike_bridge(t, blow);
 }
@@ -365,7 +397,7 @@ static void setup_agents(struct torture *t)
         struct agent *agent = &t->agents[i];
         agent->self = (struct party){i / LEDGER_AGENTS, i % LEDGER_AGENTS};
         char *address = xasprintf("a%zu@%s", agent->self.number, ledger_spaces[agent->self.space]);
-        agent->token = relay_token(t->relay, address);
+        agent->token = relay_token(t->targets[0].relay, address);
         agent->state_dir = xstrdup(temp_folder());
         free(address);
     }
@@ -373,15 +405,42 @@ static void setup_agents(struct torture *t)
         agent_start(t, &t->agents[i]);
 }
 
+/* The others have folders of their own, and the database of the first. */
+static void start_relays(struct torture *t)
+{
+    enum { SETTINGS_MAX = 16 };
+    const char *settings[SETTINGS_MAX + 1] = {NULL};
+    size_t n = 0;
+    for (const char *const *at = faults_env(t->faults); *at; at++)
+        settings[n++] = *at;
+    t->relays = harness_store_is("sqlite") ? 1 : RELAYS_MAX;
+    t->targets[0].relay = relay_start(NULL, settings);
+    char **shared = harness_store_settings(t->targets[0].relay->data_dir);
+    for (size_t i = 0; shared[i] && n < SETTINGS_MAX; i++)
+        settings[n++] = shared[i];
+    for (size_t i = 1; i < t->relays; i++)
+        t->targets[i].relay = relay_start(NULL, settings);
+    process_env_free(shared);
+}
+
+static void start_proxy(struct torture *t, uint64_t seed)
+{
+    int ports[RELAYS_MAX];
+    for (size_t i = 0; i < t->relays; i++)
+        ports[i] = t->targets[i].relay->port;
+    t->proxy = proxy_start(ports, t->relays, seed);
+    t->door.port = proxy_port(t->proxy);
+    t->door.url = xasprintf("http://127.0.0.1:%d", t->door.port);
+}
+
 static void torture_start(struct torture *t, uint64_t seed)
 {
     *t = (struct torture){.random = seed * 2 + 1, .sending = true};
     t->faults = faults_new();
     t->ledger = ledger_new();
-    t->relay = relay_start(NULL, faults_env(t->faults));
-    t->proxy = proxy_start(t->relay->port, seed);
-    t->door.port = proxy_port(t->proxy);
-    t->door.url = xasprintf("http://127.0.0.1:%d", t->door.port);
+    start_relays(t);
+    t->server = server_new(t->targets[0].relay->data_dir);
+    start_proxy(t, seed);
     setup_agents(t);
 }
 
@@ -401,7 +460,9 @@ static void agent_turn(struct torture *t, struct agent *agent)
 
 static void turn(struct torture *t)
 {
-    relay_turn(t);
+    (void)server_turn(t->server, !t->sending);
+    for (size_t i = 0; i < t->relays; i++)
+        relay_turn(t, &t->targets[i]);
     for (size_t i = 0; i < BRIDGES; i++)
         agent_turn(t, &t->agents[i]);
     serve_bridges(t);
@@ -434,8 +495,7 @@ static void heal(struct torture *t)
         agent_go_on(&t->agents[i]);
     const int64_t deadline_us = now_us() + (int64_t)DRAIN_MS * 1000;
     int64_t next_leap_us = now_us();
-    while ((t->relay_state != RELAY_UP || op_pending(t) || ledger_missing(t->ledger) > 0) &&
-           now_us() < deadline_us) {
+    while ((!relays_are_up(t) || op_pending(t) || ledger_missing(t->ledger) > 0) && now_us() < deadline_us) {
         if (now_us() >= next_leap_us) {
             faults_pass_time(t->faults, DRAIN_LEAP_MS);
             next_leap_us = now_us() + (int64_t)DRAIN_LEAP_EVERY_MS * 1000;
@@ -449,7 +509,8 @@ static void torture_end(struct torture *t)
     for (size_t i = 0; i < BRIDGES; i++)
         ck_assert_int_eq(bridge_end(t->agents[i].bridge), 0);
     proxy_stop(t->proxy);
-    ck_assert_int_eq(relay_stop(t->relay), 0);
+    for (size_t i = 0; i < t->relays; i++)
+        ck_assert_int_eq(relay_stop(t->targets[i].relay), 0);
 }
 
 static void torture_free(struct torture *t)
@@ -460,6 +521,7 @@ static void torture_free(struct torture *t)
         free(t->agents[i].reply_id);
     }
     free(t->door.url);
+    server_free(t->server);
     ledger_free(t->ledger);
     faults_free(t->faults);
 }
@@ -471,12 +533,13 @@ static void row(const char *name, int64_t number)
     printf("torture: %10lld  %s\n", (long long)number, name);
 }
 
-static void report(struct torture *t, const struct proxy_counts *network, double seconds, uint64_t seed)
+static void report(
+    struct torture *t, const struct proxy_counts *network, double seconds, int64_t healed_us, uint64_t seed)
 {
     struct ledger_counts counts;
     ledger_counts(t->ledger, &counts);
-    printf("torture: %d agents in %d namespaces, %.0f s, seed %llu\n", BRIDGES, LEDGER_SPACES, seconds,
-        (unsigned long long)seed);
+    printf("torture: %s, %zu relays, %d agents in %d namespaces, %.0f s, seed %llu\n", harness_store(),
+        t->relays, BRIDGES, LEDGER_SPACES, seconds, (unsigned long long)seed);
     for (size_t i = 0; i < BLOWS; i++)
         row(blows[i].name, t->blows[i]);
     row("kills in all", t->blows[BLOW_RELAY_KILL] + t->blows[BLOW_BRIDGE_KILL]);
@@ -495,6 +558,7 @@ static void report(struct torture *t, const struct proxy_counts *network, double
     row("redelivered, and marked so", counts.redelivered);
     row("seen twice", counts.seen_again);
     row("waits", t->waits);
+    row("ms until all had arrived", healed_us / 1000);
     for (size_t i = 0; i < WRONGS; i++)
         row(wrong_names[i], counts.wrong[i]);
     row("queued, and then refused", t->refused_late);
@@ -520,13 +584,15 @@ START_TEST(nothing_is_lost_under_fire)
     torture_start(t, seed);
     const int64_t began_us = now_us();
     batter(t, began_us + (int64_t)seconds_of_torture() * 1000000);
-    const double seconds = (double)(now_us() - began_us) / 1e6;
+    const int64_t ended_us = now_us();
+    const double seconds = (double)(ended_us - began_us) / 1e6;
     heal(t);
+    const int64_t healed_us = now_us() - ended_us;
     struct proxy_counts network;
     proxy_counts(t->proxy, &network);
     torture_end(t);
-    ledger_audit(t->ledger, t->relay->data_dir);
-    report(t, &network, seconds, seed);
+    ledger_audit(t->ledger, t->targets[0].relay->data_dir);
+    report(t, &network, seconds, healed_us, seed);
 
     struct ledger_counts counts;
     ledger_counts(t->ledger, &counts);

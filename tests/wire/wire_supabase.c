@@ -184,16 +184,7 @@ END_TEST
 
 static void set_fault(const char *fault)
 {
-    char *path = xasprintf("%s/%s.fault", getenv("PATCHCORD_TEST_SUPABASE_DIR"), name_of_project());
-    if (!fault) {
-        ck_assert_int_eq(unlink(path), 0);
-    } else {
-        FILE *file = fopen(path, "w");
-        ck_assert_ptr_nonnull(file);
-        fputs(fault, file);
-        ck_assert_int_eq(fclose(file), 0);
-    }
-    free(path);
+    harness_project_fault(project, fault);
 }
 
 /* True where it was acknowledged. */
