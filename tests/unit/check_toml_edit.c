@@ -5,31 +5,11 @@
 
 #include "../../bridge/toml_edit.h"
 #include "../../bridge/toml_text.h"
-#include "../../common/alloc.h"
+#include "../../common/compiler.h"
+#include "edit_rig.h"
 #include "unit.h"
 
 static const char *const table[] = {"mcp_servers", "patchcord", NULL};
-
-static struct json_object *value_of(const char *text)
-{
-    enum json_fault fault;
-    struct json_object *value = json_parse(text, strlen(text), &fault);
-    ck_assert_int_eq(fault, JSON_FAULT_NONE);
-    return value;
-}
-
-static struct buf text_of(const char *text)
-{
-    struct buf buf = {0};
-    buf_puts(&buf, text);
-    return buf;
-}
-
-static void expect_text(const struct buf *text, const char *wanted, const char *what)
-{
-    ck_assert_msg(
-        strcmp(buf_text(text), wanted) == 0, "%s: got\n%s\ninstead of\n%s", what, buf_text(text), wanted);
-}
 
 /* ---- reading ---- */
 
