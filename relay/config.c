@@ -107,6 +107,9 @@ const struct setting config_settings[] = {
      .help = "a PEM file of authorities that are trusted beside the system's when the relay fetches a URL"},
     {.name = "PATCHCORD_WORKERS", .kind = SETTING_INTEGER, .offset = FIELD(workers), .fallback = "64", .min = 1,
      .max = 1024, .help = "threads that answer requests"},
+    {.name = "PATCHCORD_CONNECTIONS_PER_ADDRESS", .kind = SETTING_INTEGER, .offset = FIELD(connections_per_address),
+     .fallback = "0", .min = 0, .max = 20000,
+     .help = "connections that one address may have open; 0: no limit, as a proxy needs it"},
     {.name = "PATCHCORD_OUTPUT_FORMAT", .kind = SETTING_CHOICE, .offset = FIELD(output_format), .fallback = "text",
      .choices = output_formats, .help = "results of tools: text, or json beside it"},
     {.name = "PATCHCORD_LOG", .kind = SETTING_CHOICE, .offset = FIELD(log_format), .fallback = "logfmt",
@@ -168,7 +171,8 @@ static bool check_code_key(const struct config *config, struct buf *why)
 {
     if (!config->code_key || strlen(config->code_key) >= CONFIG_CODE_KEY_MIN)
         return true;
-    buf_printf(why, "PATCHCORD_CODE_KEY must have at least %d characters, as openssl rand -base64 32 makes them",
+    buf_printf(why,
+        "PATCHCORD_CODE_KEY must have at least %d characters, as openssl rand -base64 32 makes them",
         CONFIG_CODE_KEY_MIN);
     return false;
 }
@@ -301,8 +305,9 @@ bool config_load(struct config *out, struct buf *why)
     if (!out->oauth_default_namespace)
         out->oauth_default_namespace = xstrdup(out->default_namespace);
     config_set_port(out, (int)out->port);
-    if (!check_store(out, why) || !check_code_key(out, why) || !check_host(out, why) || !check_tls(out, why) || !check_paths(out, why) ||
-        !check_attachment_types(out, why) || !check_s3(out, why) || !set_data_dir(out, why)) {
+    if (!check_store(out, why) || !check_code_key(out, why) || !check_host(out, why) ||
+        !check_tls(out, why) || !check_paths(out, why) || !check_attachment_types(out, why) ||
+        !check_s3(out, why) || !set_data_dir(out, why)) {
         config_free(out);
         return false;
     }

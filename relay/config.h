@@ -42,9 +42,10 @@ struct config {
     char *ca_file;
     char *trusted_proxies;
     int64_t workers;
-    int output_format; /* enum output_format */
-    int log_format;    /* enum log_format */
-    int log_level;     /* enum log_level */
+    int64_t connections_per_address; /* 0: any number */
+    int output_format;               /* enum output_format */
+    int log_format;                  /* enum log_format */
+    int log_level;                   /* enum log_level */
     char *openai_verification_token;
     char *oauth_clients, *known_oauth_clients; /* as auto_approval_options has them; NULL: none */
     bool oauth_auto_approve;

@@ -23,6 +23,7 @@ struct relay {
     struct authenticator *auth;
     const struct typed_code_key *code_key; /* of codes that people type */
     struct concurrency *streams;           /* open event streams by agent's address (auth/concurrency.h) */
+    struct concurrency *waits;             /* parked waits, likewise */
     struct safe_fetcher *fetcher;          /* fetches what agents name */
     struct concurrency *fetches;           /* under way, by agent's address and of all */
     struct oauth *oauth;                   /* the authorization server */
@@ -35,5 +36,7 @@ enum { CONTENT_MAX_CHARACTERS = 50000 };
 
 /* How many event streams of one kind an agent may have open at the same time. */
 enum { STREAMS_PER_AGENT = 16 };
+/* How many waits: one for each of its sessions, and those of sessions that ended unnoticed. */
+enum { WAITS_PER_AGENT = 64 };
 
 #endif

@@ -142,6 +142,7 @@ static bool open_server(struct serving *s, struct buf *why)
         .tls_cert_file = s->config.tls_cert,
         .tls_key_file = s->config.tls_key,
         .workers = (size_t)s->config.workers,
+        .connections_per_address = (unsigned)s->config.connections_per_address,
         .routes = routes_table(s->routes),
         .app = &s->relay,
         .version = PATCHCORD_VERSION,
@@ -155,6 +156,7 @@ static bool open_server(struct serving *s, struct buf *why)
         return false;
     s->relay.parking = http_server_parking(s->server);
     s->relay.streams = concurrency_new();
+    s->relay.waits = concurrency_new();
     config_set_port(&s->config, http_server_port(s->server));
     return true;
 }
@@ -241,6 +243,7 @@ static void close_all(struct serving *s)
     authenticator_free(s->relay.auth);
     typed_code_key_free(s->code_key);
     concurrency_free(s->relay.streams);
+    concurrency_free(s->relay.waits);
     concurrency_free(s->relay.fetches);
     safe_fetcher_free(s->relay.fetcher);
     routes_free(s->routes);

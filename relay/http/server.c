@@ -202,7 +202,8 @@ static struct MHD_Daemon *start_daemon(struct http_server *s)
         connection_completed, s, MHD_OPTION_URI_LOG_CALLBACK, connection_target, s,
         MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_CONNECTION_LIMIT,
         connections_limit(s->limits.connections_max), MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)HTTP_CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT, s->limits.idle_timeout_s,
+        (size_t)HTTP_CONNECTION_MEMORY, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+        s->options.connections_per_address, MHD_OPTION_CONNECTION_TIMEOUT, s->limits.idle_timeout_s,
         MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, s->certificate ? tls : plain, MHD_OPTION_END);
 }
 

@@ -33,6 +33,7 @@ struct http_server_options {
     int port;                                 /* 0: any free one */
     const char *tls_cert_file, *tls_key_file; /* both or none */
     size_t workers;
+    unsigned connections_per_address; /* further ones are closed; 0: as many as there may be of all */
     const struct route *routes;       /* ended by a NULL handle */
     void *app;                        /* for exchanges */
     const struct http_limits *limits; /* NULL: the constants above */

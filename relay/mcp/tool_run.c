@@ -7,6 +7,7 @@
 #include "../../common/clock.h"
 #include "../../common/fence.h"
 #include "../../common/tool_spec.h"
+#include "../auth/concurrency.h"
 #include "../config.h"
 #include "../metrics.h"
 
@@ -21,6 +22,7 @@ struct tool_run {
     char (*ack_ids)[UUID_SIZE];
     const char **acks;
     bool structured;
+    bool is_waiting; /* it has a place among its agent's waits */
 
     struct json_object *progress_token; /* NULL: none is wanted */
     int64_t next_progress_ms, last_progress;
@@ -207,6 +209,20 @@ static void finish(struct tool_run *run)
         (clock_mono_ms() - run->call.began_ms) * 1000);
 }
 
+/* False: the call has failed. */
+static bool may_wait(struct tool_run *run)
+{
+    struct tool_call *call = &run->call;
+
+    if (!run->is_waiting)
+        run->is_waiting = concurrency_enter(call->relay->waits, call->who->address, WAITS_PER_AGENT);
+    if (!run->is_waiting)
+        tool_fail(call,
+            "%s waits %d times already, as often as an agent may: end a wait, or look with inbox.",
+            call->who->address, WAITS_PER_AGENT);
+    return run->is_waiting;
+}
+
 enum verdict tool_run_step(struct tool_run *run, enum wake wake, struct wait *wait, struct json_object **told)
 {
     struct tool_call *call = &run->call;
@@ -220,7 +236,7 @@ enum verdict tool_run_step(struct tool_run *run, enum wake wake, struct wait *wa
         call->wake = wake;
         verdict = run->tool ? run->tool->run(call) : VERDICT_DONE;
     }
-    if (verdict == VERDICT_DONE) {
+    if (verdict == VERDICT_DONE || !may_wait(run)) {
         finish(run);
         return VERDICT_DONE;
     }
@@ -266,6 +282,8 @@ void tool_run_free(struct tool_run *run)
 {
     if (!run)
         return;
+    if (run->is_waiting)
+        concurrency_leave(run->call.relay->waits, run->call.who->address);
     tool_call_free(&run->call);
     json_object_put(run->args);
     json_object_put(run->progress_token);

@@ -3,10 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "../../common/alloc.h"
 #include "../../common/json.h"
+#include "../../relay/relay.h"
 #include "../harness.h"
+#include "../harness_process.h"
 
 static struct relay_process *relay;
 static char *alice, *bob;
@@ -179,6 +183,74 @@ START_TEST(zero_turns_limits_off)
 }
 END_TEST
 
+static bool waits_out(void *token)
+{
+    bool is_error = false;
+    free(mcp_tool(relay, token, "wait_for_message", "{\"timeout_seconds\":1}", &is_error));
+    return !is_error;
+}
+
+/* At the edge; and a place comes free. */
+START_TEST(waits_of_an_agent)
+{
+    static const char wait[] = "{\"name\":\"wait_for_message\",\"arguments\":{\"timeout_seconds\":300}}";
+    struct open_call *calls[WAITS_PER_AGENT];
+    start(NULL);
+    for (int i = 0; i < WAITS_PER_AGENT; i++)
+        calls[i] = call_begin(relay, alice, "tools/call", wait, NULL);
+    ck_assert(relay_await_parked(relay, WAITS_PER_AGENT));
+    tool_fails(relay, alice, "wait_for_message", "{\"timeout_seconds\":300}",
+        "alice@team waits 64 times already, as often as an agent may: end a wait, or look with inbox.");
+    struct open_call *others = call_begin(relay, bob, "tools/call", wait, NULL);
+    ck_assert(relay_await_parked(relay, WAITS_PER_AGENT + 1));
+    tool_says(relay, alice, "inbox", "{}", "0 pending");
+
+    call_end(calls[0]);
+    ck_assert(poll_until(waits_out, alice, 5000));
+    for (int i = 1; i < WAITS_PER_AGENT; i++)
+        call_end(calls[i]);
+    call_end(others);
+}
+END_TEST
+
+/* Whether the relay answers over the connection; it does not, where it closed it. */
+static bool is_served(int fd)
+{
+    static const char request[] = "GET /health HTTP/1.1\r\nHost: relay\r\n\r\n";
+    char answer[16];
+    return send(fd, request, sizeof request - 1, MSG_NOSIGNAL) > 0 && recv(fd, answer, sizeof answer, 0) > 0;
+}
+
+static bool is_served_anew(void *arg)
+{
+    (void)arg;
+    const int fd = relay_connect(relay);
+    const bool served = is_served(fd);
+    close(fd);
+    return served;
+}
+
+START_TEST(connections_of_an_address)
+{
+    enum { MOST = 3 };
+    static const char *const env[] = {"PATCHCORD_CONNECTIONS_PER_ADDRESS=3", NULL};
+    int fds[MOST];
+    start(env);
+    /* The harness' own are gone. */
+    ck_assert(poll_until(is_served_anew, NULL, 5000));
+    for (int i = 0; i < MOST; i++) {
+        fds[i] = relay_connect(relay);
+        ck_assert(is_served(fds[i]));
+    }
+    ck_assert(!is_served_anew(NULL));
+    ck_assert(is_served(fds[MOST - 1]));
+    close(fds[0]);
+    ck_assert(poll_until(is_served_anew, NULL, 5000));
+    for (int i = 1; i < MOST; i++)
+        close(fds[i]);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("limits");
@@ -192,5 +264,7 @@ int main(void)
     tcase_add_test(tests, absent_paths_are_no_failed_logins);
     tcase_add_test(tests, guessing_the_operators_token);
     tcase_add_test(tests, zero_turns_limits_off);
+    tcase_add_test(tests, waits_of_an_agent);
+    tcase_add_test(tests, connections_of_an_address);
     return run_suite(suite);
 }
