@@ -15,7 +15,7 @@
 #include "origin.h"
 #include "rate_limit.h"
 
-enum { PRESENCE_AGENTS_MAX = 16384, STORE_RETRY_S = 2 };
+enum { PRESENCE_AGENTS_MAX = 16384, ACQUAINTED_MAX = 16384, STORE_RETRY_S = 2 };
 
 struct seen {
     struct lru_entry entry;
@@ -31,6 +31,7 @@ struct authenticator {
 
     pthread_mutex_t lock; /* of what follows; never held while the store is asked */
     struct identity_cache cache;
+    struct lru acquainted; /* hashes of credentials that were good when the store was last asked */
     struct rate_limit *tokens, *strangers; /* by credential hash, by address */
     struct lru presence;                   /* struct seen by agent's address, or credential hash */
 };
@@ -62,6 +63,7 @@ struct authenticator *authenticator_new(
     a->presence_interval_ms = options->presence_interval_ms;
     pthread_mutex_init(&a->lock, NULL);
     identity_cache_init(&a->cache);
+    lru_init(&a->acquainted, ACQUAINTED_MAX, sizeof(struct lru_entry), NULL);
     lru_init(&a->presence, PRESENCE_AGENTS_MAX, sizeof(struct seen), NULL);
     a->tokens = rate_limit_new(options->rate_limit_per_minute, a->ban_ms);
     a->strangers = rate_limit_new(options->anon_rate_limit_per_minute, a->ban_ms);
@@ -79,6 +81,7 @@ void authenticator_free(struct authenticator *a)
     rate_limit_free(a->tokens);
     rate_limit_free(a->strangers);
     lru_clear(&a->presence);
+    lru_clear(&a->acquainted);
     identity_cache_free(&a->cache);
     pthread_mutex_destroy(&a->lock);
     free(a->public_url);
@@ -216,6 +219,14 @@ static const char *read_bearer(const struct exchange *ex)
     return *value ? value : NULL;
 }
 
+/* Under the lock. */
+static void remember(struct authenticator *a, const char *hash, bool is_good)
+{
+    struct lru_entry *before = is_good ? lru_add(&a->acquainted, hash) : lru_find(&a->acquainted, hash);
+    if (before && !is_good)
+        lru_remove(&a->acquainted, before);
+}
+
 /* Asks the store whose credential it is, and keeps the answer. */
 static enum store_status ask_store(
     struct authenticator *a, const char *hash, uint64_t generation, const struct identity **who)
@@ -236,6 +247,7 @@ static enum store_status ask_store(
         return status;
     pthread_mutex_lock(&a->lock);
     identity_cache_put(&a->cache, hash, *who, clock_mono_ms() + keep_ms, generation);
+    remember(a, hash, *who != NULL);
     pthread_mutex_unlock(&a->lock);
     return status;
 }
@@ -249,6 +261,33 @@ static enum store_status identify(struct authenticator *a, const char *hash, con
     if (answer == IDENTITY_ASK)
         return ask_store(a, hash, generation, who);
     return answer == IDENTITY_KNOWN ? STORE_DONE : STORE_ABSENT;
+}
+
+/* Whether it needs no look, or was good before. */
+static bool is_acquainted(struct authenticator *a, const char *hash)
+{
+    const struct identity *who;
+    pthread_mutex_lock(&a->lock);
+    const bool is = identity_cache_get(&a->cache, hash, clock_mono_ms(), &who) != IDENTITY_ASK ||
+                    lru_find(&a->acquainted, hash) != NULL;
+    pthread_mutex_unlock(&a->lock);
+    identity_release(who);
+    return is;
+}
+
+/* False: the store would have to be asked for an address that is shut out: the exchange is answered. */
+static bool may_ask(struct authenticator *a, struct exchange *ex, const char *hash)
+{
+    char key[INET6_ADDRSTRLEN];
+    if (is_acquainted(a, hash))
+        return true;
+    authenticator_limit_key(a, ex, key);
+    pthread_mutex_lock(&a->lock);
+    const int64_t left_ms = rate_limit_left(a->strangers, key, clock_mono_ms());
+    pthread_mutex_unlock(&a->lock);
+    if (left_ms > 0)
+        authenticator_answer_limited(ex, left_ms);
+    return left_ms == 0;
 }
 
 /* A ban that has just begun is to survive a restart. */
@@ -300,6 +339,8 @@ const struct identity *authenticate(
     }
     char hash[SHA256_HEX_SIZE];
     secret_sha256_hex(token, strlen(token), hash);
+    if (!may_ask(a, ex, hash))
+        return NULL;
     const struct identity *who = NULL;
     const enum store_status status = identify(a, hash, &who);
     if (status == STORE_FAULT) {

@@ -103,6 +103,16 @@ enum rate_verdict rate_limit_count(struct rate_limit *r, const char *key, int64_
     return RATE_BAN_BEGINS;
 }
 
+int64_t rate_limit_left(struct rate_limit *r, const char *key, int64_t now_ms)
+{
+    const int64_t ban_ms = r->per_minute == 0 ? 0 : ban_left(r, key, now_ms);
+    struct window *w = ban_ms == 0 && r->ban_ms == 0 ? lru_find(&r->windows, key) : NULL;
+    if (!w)
+        return ban_ms;
+    window_advance(w, now_ms);
+    return calls_in_last_minute(w, now_ms) < r->per_minute ? 0 : RATE_WINDOW_MS - (now_ms - w->began_ms);
+}
+
 void rate_limit_ban(struct rate_limit *r, const char *key, int64_t until_ms)
 {
     struct ban *ban = lru_add(&r->bans, key);

@@ -26,6 +26,8 @@ enum rate_verdict {
 
 /* Counts a call. *retry_ms: how long to stay away, where it was not fine. */
 enum rate_verdict rate_limit_count(struct rate_limit *r, const char *key, int64_t now_ms, int64_t *retry_ms);
+/* How long a call of now would be told to stay away; 0: it may come. Counts nothing. */
+int64_t rate_limit_left(struct rate_limit *r, const char *key, int64_t now_ms);
 /* Bans a key until then, as a ban that was stored says. */
 void rate_limit_ban(struct rate_limit *r, const char *key, int64_t until_ms);
 /* Bans that are in force. */

@@ -8,6 +8,7 @@
 #include "../../common/log.h"
 #include "../../common/url.h"
 #include "../auth/authenticator.h"
+#include "../auth/concurrency.h"
 #include "../auth/typed_code.h"
 #include "../http/parking.h"
 #include "../relay.h"
@@ -70,6 +71,7 @@ struct oauth *oauth_new(const struct oauth_options *options, struct buf *why)
     oauth->calls = rate_limit_new(options->calls_per_minute, options->ban_ms);
     lru_init(&oauth->tries, TRIES_KEPT, sizeof(struct tries), NULL);
     client_documents_init(&oauth->documents);
+    oauth->fetches = concurrency_new();
     if (!options->auto_approve) {
         warn_unused("PATCHCORD_OAUTH_CLIENTS", options->clients);
         warn_unused("PATCHCORD_KNOWN_OAUTH_CLIENTS", options->known_clients);
@@ -89,6 +91,7 @@ void oauth_free(struct oauth *oauth)
     rate_limit_free(oauth->calls);
     lru_clear(&oauth->tries);
     lru_clear(&oauth->documents);
+    concurrency_free(oauth->fetches);
     pthread_mutex_destroy(&oauth->lock);
     secret_wipe(oauth->state_key, sizeof oauth->state_key);
     free(oauth->public_url);

@@ -28,7 +28,8 @@ struct oauth {
     struct rate_limit *calls; /* what is looked up, and remembered, for clients, by address */
     struct lru tries;         /* struct tries, by the id of a request for a person's consent */
     struct lru documents;     /* of client_document.c */
-    unsigned fetches;         /* of documents, under way */
+
+    struct concurrency *fetches; /* of documents, under way: by the asking address, and of all */
 };
 
 /* Counts what a stranger makes the relay do. False: it was one too many, and is answered with 429. */

@@ -31,7 +31,7 @@ static bool find_client(struct exchange *ex, const struct form *form, struct oau
         consent_refuse(ex, 429, "Too many requests from your address. Wait a minute, and try again.");
         return false;
     }
-    const enum oauth_client_found found = oauth_client_find(relay, client_id, client, &why);
+    const enum oauth_client_found found = oauth_client_find(ex, client_id, client, &why);
     if (found == OAUTH_CLIENT_UNKNOWN)
         consent_refuse(ex, 400, buf_text(&why));
     else if (found == OAUTH_CLIENT_FAULT)

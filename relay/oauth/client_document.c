@@ -9,6 +9,7 @@
 #include "../../common/log.h"
 #include "../../common/secret.h"
 #include "../../common/url.h"
+#include "../auth/concurrency.h"
 #include "../fetch/safe_fetch.h"
 #include "authority.h"
 
@@ -192,23 +193,27 @@ static bool take(void *arg, const void *bytes, size_t len)
     return true;
 }
 
-static bool enter(struct oauth *oauth)
+static const char everybody[] = "all";
+
+/* Nobody keeps all of them busy alone. */
+static bool enter(struct concurrency *fetches, const char *address)
 {
-    pthread_mutex_lock(&oauth->lock);
-    const bool is_free = oauth->fetches < CLIENT_DOCUMENT_FETCHES_MAX;
-    oauth->fetches += is_free;
-    pthread_mutex_unlock(&oauth->lock);
-    return is_free;
+    if (!concurrency_enter(fetches, address, CLIENT_DOCUMENT_FETCHES_PER_ADDRESS))
+        return false;
+    if (concurrency_enter(fetches, everybody, CLIENT_DOCUMENT_FETCHES_MAX))
+        return true;
+    concurrency_leave(fetches, address);
+    return false;
 }
 
-static void leave(struct oauth *oauth)
+static void leave(struct concurrency *fetches, const char *address)
 {
-    pthread_mutex_lock(&oauth->lock);
-    oauth->fetches--;
-    pthread_mutex_unlock(&oauth->lock);
+    concurrency_leave(fetches, everybody);
+    concurrency_leave(fetches, address);
 }
 
-static bool fetch(const struct relay *relay, const char *client_id, struct arrival *arrival, struct buf *why)
+static bool fetch(const struct relay *relay, const char *client_id, const char *address,
+    struct arrival *arrival, struct buf *why)
 {
     const struct safe_fetch wanted = {
         .url = client_id,
@@ -220,13 +225,13 @@ static bool fetch(const struct relay *relay, const char *client_id, struct arriv
         .take = take,
         .arg = arrival,
     };
-    if (!enter(relay->oauth)) {
+    if (!enter(relay->oauth->fetches, address)) {
         buf_puts(why, "Too many applications are being looked at; try again in a few seconds.");
         return false;
     }
     struct buf problem = {0};
     const enum safe_fetch_status status = safe_fetch(relay->fetcher, &wanted, &problem);
-    leave(relay->oauth);
+    leave(relay->oauth->fetches, address);
     if (status == SAFE_FETCH_ABANDONED)
         buf_puts(why, "The application's metadata document is no JSON.");
     else if (status != SAFE_FETCH_DONE)
@@ -235,11 +240,11 @@ static bool fetch(const struct relay *relay, const char *client_id, struct arriv
     return status == SAFE_FETCH_DONE;
 }
 
-static bool fetch_and_keep(const struct relay *relay, const char *client_id, const char *key,
-    struct client_metadata *out, struct buf *why)
+static bool fetch_and_keep(const struct relay *relay, const char *client_id, const char *address,
+    const char *key, struct client_metadata *out, struct buf *why)
 {
     struct arrival arrival = {0};
-    const bool is_fine = fetch(relay, client_id, &arrival, why) &&
+    const bool is_fine = fetch(relay, client_id, address, &arrival, why) &&
                          client_document_read(client_id, buf_text(&arrival.text), arrival.text.len, out, why);
     if (is_fine)
         keep(relay->oauth, key, &arrival);
@@ -247,8 +252,8 @@ static bool fetch_and_keep(const struct relay *relay, const char *client_id, con
     return is_fine;
 }
 
-bool client_document_get(const struct relay *relay, const char *client_id, struct client_metadata *out,
-    char **host, struct buf *why)
+bool client_document_get(const struct relay *relay, const char *client_id, const char *address,
+    struct client_metadata *out, char **host, struct buf *why)
 {
     *host = client_document_host(client_id);
     if (!*host) {
@@ -259,7 +264,7 @@ bool client_document_get(const struct relay *relay, const char *client_id, struc
     secret_sha256_hex(client_id, strlen(client_id), key);
     char *text = find_kept(relay->oauth, key);
     const bool is_fine = text ? client_document_read(client_id, text, strlen(text), out, why)
-                              : fetch_and_keep(relay, client_id, key, out, why);
+                              : fetch_and_keep(relay, client_id, address, key, out, why);
     free(text);
     if (is_fine)
         return true;

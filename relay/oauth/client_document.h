@@ -12,9 +12,10 @@ enum {
     CLIENT_DOCUMENT_URL_MAX = 512,
     CLIENT_DOCUMENT_MAX = 32 * 1024,        /* bytes */
     CLIENT_DOCUMENT_TIMEOUT_MS = 10 * 1000, /* of a fetch */
-    CLIENT_DOCUMENT_FETCHES_MAX = 8,        /* under way at a time */
-    CLIENT_DOCUMENTS_MAX = 256,             /* that are kept */
-    CLIENT_DOCUMENT_KEEP_MS = 3600 * 1000,  /* where its headers do not say */
+    CLIENT_DOCUMENT_FETCHES_MAX = 8,        /* under way at a time, */
+    CLIENT_DOCUMENT_FETCHES_PER_ADDRESS = 2,
+    CLIENT_DOCUMENTS_MAX = 256,            /* that are kept */
+    CLIENT_DOCUMENT_KEEP_MS = 3600 * 1000, /* where its headers do not say */
     CLIENT_DOCUMENT_KEEP_MAX_MS = 86400 * 1000,
 };
 
@@ -33,8 +34,9 @@ int64_t client_document_keep_ms(const char *cache_control);
 MUST_CHECK bool client_document_read(
     const char *client_id, const char *text, size_t len, struct client_metadata *out, struct buf *why);
 
-/* From what is kept, or from where it is. False: why has a sentence. *host: the caller frees. */
-MUST_CHECK bool client_document_get(const struct relay *relay, const char *client_id,
+/* From what is kept, or from where it is, for whom that address stands (authenticator_limit_key). False: why
+ * has a sentence. *host: the caller frees. */
+MUST_CHECK bool client_document_get(const struct relay *relay, const char *client_id, const char *address,
     struct client_metadata *out, char **host, struct buf *why);
 
 /* The table of kept documents, for its owner. */

@@ -5,6 +5,7 @@
 
 #include "../../common/alloc.h"
 #include "../../common/log.h"
+#include "../auth/authenticator.h"
 #include "../store/store_oauth.h"
 #include "client_document.h"
 
@@ -48,13 +49,16 @@ static enum oauth_client_found find_registered(
 }
 
 enum oauth_client_found oauth_client_find(
-    const struct relay *relay, const char *client_id, struct oauth_client *out, struct buf *why)
+    struct exchange *ex, const char *client_id, struct oauth_client *out, struct buf *why)
 {
+    const struct relay *relay = ex->app;
+    char address[INET6_ADDRSTRLEN];
     *out = (struct oauth_client){0};
+    authenticator_limit_key(relay->auth, ex, address);
     enum oauth_client_found result;
     if (!client_document_is_id(client_id))
         result = find_registered(relay, client_id, out, why);
-    else if (client_document_get(relay, client_id, &out->metadata, &out->host, why))
+    else if (client_document_get(relay, client_id, address, &out->metadata, &out->host, why))
         result = OAUTH_CLIENT_FOUND;
     else
         result = OAUTH_CLIENT_UNKNOWN;

@@ -4,6 +4,7 @@
 #define RELAY_OAUTH_OAUTH_CLIENT_H
 
 #include "../../common/secret.h"
+#include "../http/exchange.h"
 #include "../relay.h"
 #include "client_metadata.h"
 
@@ -19,8 +20,8 @@ enum oauth_client_found {
     OAUTH_CLIENT_UNKNOWN, /* no such registration, or a document that cannot be had or is wrong: why */
     OAUTH_CLIENT_FAULT,   /* the store failed */
 };
-/* May fetch a document. why gets a sentence for people where the client is unknown. */
+/* May fetch a document, for the client at the exchange's address. why gets a sentence for people where the client is unknown. */
 MUST_CHECK enum oauth_client_found oauth_client_find(
-    const struct relay *relay, const char *client_id, struct oauth_client *out, struct buf *why);
+    struct exchange *ex, const char *client_id, struct oauth_client *out, struct buf *why);
 
 #endif

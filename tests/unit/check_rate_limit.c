@@ -92,6 +92,28 @@ START_TEST(stored_bans)
 }
 END_TEST
 
+/* As rate_limit_count would tell, without counting. */
+START_TEST(a_look_counts_nothing)
+{
+    for (int ban_ms = 0; ban_ms <= BAN_MS; ban_ms += BAN_MS) {
+        struct rate_limit *r = rate_limit_new(2, ban_ms);
+        ck_assert_int_eq(rate_limit_left(r, "a", START), 0);
+        ck_assert_int_eq(allowed(r, "a", START, 1), 1);
+        for (int i = 0; i < 5; i++)
+            ck_assert_int_eq(rate_limit_left(r, "a", START), 0);
+        ck_assert_int_eq(allowed(r, "a", START, 2), 1);
+        ck_assert_int_eq(rate_limit_left(r, "a", START + 1000), retry - 1000);
+        ck_assert_int_eq(rate_limit_left(r, "b", START), 0);
+        ck_assert_int_eq(rate_limit_left(r, "a", START + 2 * RATE_WINDOW_MS), 0);
+        rate_limit_free(r);
+    }
+    struct rate_limit *none = rate_limit_new(0, BAN_MS);
+    rate_limit_ban(none, "a", START + BAN_MS);
+    ck_assert_int_eq(rate_limit_left(none, "a", START), 0);
+    rate_limit_free(none);
+}
+END_TEST
+
 /* A flood of keys makes room by the ones used longest ago, and no key in use loses its count to it. */
 START_TEST(bounded)
 {
@@ -124,6 +146,7 @@ int main(void)
     tcase_add_test(tests, zero_is_no_limit);
     tcase_add_test(tests, no_ban_only_refuses);
     tcase_add_test(tests, stored_bans);
+    tcase_add_test(tests, a_look_counts_nothing);
     tcase_add_test(tests, bounded);
     return run_unit(suite);
 }

@@ -110,6 +110,16 @@ START_TEST(ban_ends)
 }
 END_TEST
 
+/* How often the store was asked whose a credential is. */
+static int64_t lookups(void)
+{
+    const int64_t found = relay_metric(
+                      relay, "patchcord_store_seconds_count{operation=\"token_find\",outcome=\"done\"}"),
+                  absent = relay_metric(
+                      relay, "patchcord_store_seconds_count{operation=\"token_find\",outcome=\"absent\"}");
+    return (found > 0 ? found : 0) + (absent > 0 ? absent : 0);
+}
+
 START_TEST(address_limit)
 {
     static const char *const env[] = {"PATCHCORD_ANON_RATE_LIMIT_PER_MINUTE=4", NULL};
@@ -117,6 +127,7 @@ START_TEST(address_limit)
                              *const other[] = {"X-Forwarded-For: 203.0.113.10", NULL},
                              *const spoofed[] = {"X-Forwarded-For: 198.51.100.1, 203.0.113.9", NULL};
     start(env);
+    ck_assert_int_eq(call("GET", "/api/inbox", alice, client, NULL), 200);
     for (int i = 0; i < 4; i++)
         ck_assert_int_eq(call("GET", "/api/inbox", i % 2 ? NULL : "pc_wrong", client, NULL), 401);
     ck_assert_int_eq(call("GET", "/api/inbox", NULL, client, NULL), 429);
@@ -126,6 +137,15 @@ START_TEST(address_limit)
     ck_assert_int_eq(call("GET", "/api/inbox", NULL, NULL, NULL), 401);
     /* Who has a credential is not locked out by others at the same address. */
     ck_assert_int_eq(call("GET", "/api/inbox", alice, client, NULL), 200);
+    /* But nobody there has the store asked for a credential that was not good before. */
+    const int64_t asked = lookups();
+    ck_assert_int_eq(call("GET", "/api/inbox", "pc_another", client, NULL), 429);
+    ck_assert_int_eq(call("GET", "/api/inbox", bob, client, NULL), 429);
+    assert_limited(1, 60);
+    ck_assert_int_eq(lookups(), asked);
+    ck_assert_int_eq(call("GET", "/api/inbox", bob, other, NULL), 200);
+    ck_assert_int_eq(lookups(), asked + 1);
+    ck_assert_int_eq(call("GET", "/api/inbox", bob, client, NULL), 200);
     ck_assert_int_eq(call("GET", "/health", NULL, client, NULL), 200);
     ck_assert(relay_log_has(relay, "address_banned"));
 }

@@ -1,6 +1,7 @@
 /* Clients whose client_id is the URL of a document, against a web of the test's own in which every address
  * leads to the test: what a document may be, how long it is kept, and that nobody makes the relay look where
  * only it can. */
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +33,7 @@ static const char *const hosts[] = {"client.test", "inside.test", "rebind.test",
 static struct visitor v;
 static struct faults *faults;
 static atomic_int served;
+static atomic_bool is_slow; /* what is slow is not served yet */
 
 /* ---- the documents ---- */
 
@@ -67,6 +69,7 @@ static const struct {
     const char *path, *headers;
 } headed[] = {
     {"/default", JSON},
+    {"/slow", JSON},
     {"/short", JSON "Cache-Control: public, max-age=60\r\n"},
     {"/never", JSON "Cache-Control: no-store\r\n"},
     {"/suffix", "Content-Type: application/oauth+json; charset=utf-8\r\n"},
@@ -91,6 +94,8 @@ static void serve(struct web_client *client, const char *path)
 {
     char *url = xasprintf("https://client.test%s", path);
     atomic_fetch_add(&served, 1);
+    while (strcmp(path, "/slow") == 0 && atomic_load(&is_slow))
+        sched_yield();
     if (strcmp(path, "/large") == 0)
         serve_sized(client, url, LARGE);
     else if (strcmp(path, "/most") == 0)
@@ -274,6 +279,49 @@ START_TEST(strangers_fetch_no_more_than_so_often)
 }
 END_TEST
 
+static bool are_asked(void *count)
+{
+    return atomic_load(&served) == *(int *)count;
+}
+
+/* What somebody at that address sees of a page. */
+static bool sees_at(const char *address, const char *document, const char *text)
+{
+    struct http_reply reply;
+    char *path = xasprintf(
+             "/authorize?client_id=https://client.test/%s&redirect_uri=%s%s", document, CALLBACK, ASK),
+         *header = xasprintf("X-Forwarded-For: %s", address);
+    relay_call(v.relay, "GET", path, NULL, (const char *const[]){header, NULL}, NULL, &reply);
+    const bool sees = strstr(buf_text(&reply.body), text) != NULL;
+    http_reply_free(&reply);
+    free(path);
+    free(header);
+    return sees;
+}
+
+START_TEST(an_address_keeps_some_fetches_busy_and_not_all)
+{
+    enum { PLACES = 2 };
+    static const char *const from[] = {"X-Forwarded-For: 203.0.113.9", NULL};
+    int count = PLACES;
+    struct open_call *calls[PLACES];
+    atomic_store(&is_slow, true);
+    for (int i = 0; i < PLACES; i++)
+        calls[i] = call_get(v.relay, "none",
+            "/authorize?client_id=https://client.test/slow&redirect_uri=" CALLBACK ASK, from);
+    ck_assert(poll_until(are_asked, &count, QUIET_MS));
+    ck_assert(sees_at("203.0.113.9", "default", "Too many applications are being looked at"));
+    ck_assert(sees_at("203.0.113.10", "default", "<strong>Documented</strong>"));
+    atomic_store(&is_slow, false);
+    for (int i = 0; i < PLACES; i++) {
+        ck_assert_msg(
+            call_hears(calls[i], "<strong>Documented</strong>", QUIET_MS), "%s", call_heard(calls[i]));
+        call_end(calls[i]);
+    }
+    ck_assert(sees_at("203.0.113.9", "never", "<strong>Documented</strong>"));
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("oauth_documents");
@@ -285,6 +333,7 @@ static Suite *make_suite(void)
     tcase_add_test(tests, the_largest_document_is_read);
     tcase_add_test(tests, redirects_are_those_of_the_document);
     tcase_add_test(tests, strangers_fetch_no_more_than_so_often);
+    tcase_add_test(tests, an_address_keeps_some_fetches_busy_and_not_all);
     return suite;
 }
 
