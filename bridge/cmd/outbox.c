@@ -9,6 +9,7 @@
 #include "commands.h"
 #include "request.h"
 #include "terminal.h"
+#include "wording.h"
 
 /* How long another process may be at it before that is said. */
 enum { ELSEWHERE_MS = 30 * 1000, PREVIEW_MAX_BYTES = 72 };
@@ -62,6 +63,15 @@ static void preview(struct buf *out, const char *content)
     buf_puts(out, cut ? " ...\n" : "\n");
 }
 
+/* As a tool said it, in a person's words: all of it, or its first line. */
+static void append_problem(struct buf *out, const char *problem, bool whole)
+{
+    struct buf words = {0};
+    wording_problem(&words, problem);
+    terminal_text(out, buf_text(&words), whole ? words.len : strcspn(buf_text(&words), "\r\n"));
+    buf_free(&words);
+}
+
 static bool list_entry(void *arg, const struct outbox_entry *entry)
 {
     struct listing *listing = arg;
@@ -79,7 +89,7 @@ static bool list_entry(void *arg, const struct outbox_entry *entry)
     preview(out, json_text_or(entry->args, "content", ""));
     if (entry->problem) {
         buf_puts(out, "  ");
-        terminal_text(out, entry->problem, strlen(entry->problem));
+        append_problem(out, entry->problem, true);
         if (out->data[out->len - 1] != '\n')
             buf_putc(out, '\n');
     }
@@ -130,7 +140,7 @@ static bool say_fate(
     buf_printf(&line, " [%s]", entry->id);
     if (problem) {
         buf_puts(&line, ": ");
-        terminal_text(&line, problem, strcspn(problem, "\r\n"));
+        append_problem(&line, problem, false);
     }
     buf_putc(&line, '\n');
     if (!flushing->json)

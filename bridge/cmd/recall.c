@@ -3,7 +3,7 @@
 #include "request.h"
 
 static const struct request_arg args[] = {
-    {.name = "message_id", .kind = REQUEST_TEXT},
+    {.name = "message_id", .kind = REQUEST_ID},
     {.option = "limit", .name = "limit", .kind = REQUEST_NUMBER},
     {.option = "from", .name = "from_agent", .kind = REQUEST_TEXT},
     {.option = "thread", .name = "thread", .kind = REQUEST_TEXT},

@@ -3,7 +3,7 @@
 #include "request.h"
 
 static const struct request_arg args[] = {
-    {.name = "message_id", .shown = "MESSAGE_ID", .kind = REQUEST_TEXT, .required = true},
+    {.name = "message_id", .shown = "MESSAGE_ID", .kind = REQUEST_ID, .required = true},
     {.name = "content", .kind = REQUEST_CONTENT},
     {.option = "defer", .name = "defer", .kind = REQUEST_FLAG},
     {.option = "resolve", .name = "resolve", .kind = REQUEST_FLAG},
@@ -29,6 +29,7 @@ const struct command command_reply = {
     .help = "Sends CONTENT, or with - what is on standard input but one final newline, to whoever wrote the\n"
             "message, in its thread. With --defer or --resolve the content may be left out: then nothing is\n"
             "sent. When the relay is not there, all of that is queued on this machine (`patchcord outbox`).\n"
+            "MESSAGE_ID is as `patchcord inbox` and `patchcord recall` show it.\n"
             "\n"
             "OPTIONS\n"
             "  --defer    keep the message in your inbox, as deferred\n"

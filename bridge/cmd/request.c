@@ -80,6 +80,13 @@ static bool add_text(
     return true;
 }
 
+static bool add_id(struct json_object *args, const struct request_arg *arg, const char *text, struct buf *why)
+{
+    size_t len = strlen(text);
+    bool bracketed = len >= 2 && text[0] == '[' && text[len - 1] == ']';
+    return bracketed ? add_text(args, arg, text + 1, len - 2, why) : add_text(args, arg, text, len, why);
+}
+
 static bool add_content(
     struct json_object *args, const struct request_arg *arg, const char *text, struct buf *why)
 {
@@ -108,6 +115,8 @@ static bool add_arg(struct json_object *args, struct request *request, const str
         return add_seconds(args, arg, text, why);
     case REQUEST_TEXT:
         return add_text(args, arg, text, strlen(text), why);
+    case REQUEST_ID:
+        return add_id(args, arg, text, why);
     case REQUEST_CONTENT:
         return add_content(args, arg, text, why);
     }

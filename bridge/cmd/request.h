@@ -13,6 +13,7 @@ enum request_arg_kind {
     REQUEST_SWITCH, /* an option for the command itself: sets the bool at offset in struct request */
     REQUEST_FLAG,   /* an option without a value: true */
     REQUEST_TEXT,
+    REQUEST_ID, /* a text, also in the brackets in which messages are shown with it */
     REQUEST_NUMBER,
     REQUEST_SECONDS, /* a number of seconds, or a duration like 10m */
     REQUEST_CONTENT, /* a text, or "-": everything on stdin but one final newline */

@@ -3,7 +3,7 @@
 #include "request.h"
 
 static const struct request_arg args[] = {
-    {.name = "message_id", .shown = "MESSAGE_ID", .kind = REQUEST_TEXT, .required = true},
+    {.name = "message_id", .shown = "MESSAGE_ID", .kind = REQUEST_ID, .required = true},
     REQUEST_JSON,
 };
 

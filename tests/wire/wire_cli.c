@@ -572,6 +572,20 @@ static char *next_part(void)
     return at ? xmemdup_text(at + sizeof begin - 1, strcspn(at + sizeof begin - 1, "`")) : NULL;
 }
 
+START_TEST(an_id_may_keep_its_brackets)
+{
+    char *id = send_as(frontend, "send backend", "hello"), *shown = xasprintf("[%s]", id);
+    must_run(frontend, "recall --json", shown);
+    out_has(id);
+    must_run(backend, "reply --defer", shown);
+    out_has("Deferred");
+    ck_assert_int_eq(run_full(backend, "reply --defer", "[]", NULL), 1);
+    err_has("MESSAGE_ID is not a message's id");
+    free(shown);
+    free(id);
+}
+END_TEST
+
 START_TEST(what_was_cut_is_read_on_as_it_says)
 {
     char *content = xcalloc(1, CONTENT_MAX_CODE_POINTS + 1);
@@ -672,6 +686,7 @@ int main(void)
     tcase_add_test(tcase, a_refused_token_is_4);
     tcase_add_test(tcase, errors_are_1_and_say_what_to_do);
     tcase_add_test(tcase, refusals_name_commands_and_options);
+    tcase_add_test(tcase, an_id_may_keep_its_brackets);
     tcase_add_test(tcase, what_was_cut_is_read_on_as_it_says);
     tcase_add_test(tcase, stdin_that_is_no_text_is_refused);
     tcase_add_test(tcase, nothing_reaches_the_terminal);

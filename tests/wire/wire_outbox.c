@@ -314,6 +314,7 @@ START_TEST(a_bridge_delivers_by_itself_and_tells)
     expect_said(front, "sink", "one", "It is the first in the outbox");
     expect_said(front, "sink", "two", "It is number 2 in the outbox");
     expect_said(front, "nobody", "lost", "Queued for nobody [");
+    expect_said(front, "sink@elsewhere", "far", "It is number 4 in the outbox");
     expect_said(front, "sink", "three", "Queued for sink [");
     expect(front, "send_message", "{\"to\":\"sink\",\"content\":\"\"}", true, "content is empty");
     relay_restart(relay, NULL);
@@ -332,6 +333,7 @@ START_TEST(a_bridge_delivers_by_itself_and_tells)
     free(text);
     expect_said(front, "sink", "four", "Sent to sink [");
     run_ok(front_token, "outbox list", "refused for nobody");
+    run_ok(front_token, "outbox list", "`patchcord agents` lists who is there");
 }
 END_TEST
 
