@@ -7,6 +7,7 @@
 #include "../../common/alloc.h"
 #include "../../common/json.h"
 #include "../../common/uuid.h"
+#include "../../relay/api/event_id.h"
 #include "../harness.h"
 
 enum { SOON_MS = 10 * 1000, STREAMS_MAX = 16, CHARACTERS_MAX = 50000 };
@@ -381,18 +382,24 @@ START_TEST(events_resume)
     ck_assert(relay_await_parked(relay, 1));
     char *first = send_to_bob("one");
     ck_assert(call_hears(events, first, SOON_MS));
-    long long seq = 0;
+    char place[EVENT_ID_SIZE];
     ck_assert_int_eq(
-        sscanf(strstr(call_heard(events), "event: message"), "event: message\nid: %lld", &seq), 1);
+        sscanf(strstr(call_heard(events), "event: message"), "event: message\nid: %48s", place), 1);
     call_end(events);
     char *second = send_to_bob("two"), *third = send_to_bob("three"),
-         *header = xasprintf("Last-Event-ID: %lld", seq);
+         *header = xasprintf("Last-Event-ID: %s", place);
     events = call_get(relay, bob, "/api/events", (const char *const[]){header, NULL});
     ck_assert(call_hears(events, third, SOON_MS));
     ck_assert_ptr_nonnull(strstr(call_heard(events), second));
     ck_assert_ptr_null(strstr(call_heard(events), first));
     call_end(events);
-    /* An id from another store's future is no reason to stay silent. */
+    /* It is bob's alone. */
+    events = call_get(relay, alice, "/api/events", (const char *const[]){header, NULL});
+    ck_assert(call_hears(events, "\nid: ", SOON_MS) && relay_await_parked(relay, 1));
+    ck_assert_ptr_null(strstr(call_heard(events), place));
+    call_end(events);
+    ck_assert(relay_await_parked(relay, 0));
+    /* An id that is none here is no reason to stay silent. */
     events = call_get(relay, bob, "/api/events", (const char *const[]){"Last-Event-ID: 999999999", NULL});
     ck_assert(call_hears(events, "text/event-stream", SOON_MS));
     ck_assert(relay_await_parked(relay, 1));
@@ -412,13 +419,13 @@ START_TEST(events_begin_with_their_place)
 {
     free(send_to_bob("before"));
     struct open_call *events = call_get(relay, bob, "/api/events", NULL);
-    long long seq = -1;
+    char place[EVENT_ID_SIZE];
     ck_assert(call_hears(events, "\n\n", SOON_MS) && call_hears(events, "id: ", SOON_MS));
     ck_assert(relay_await_parked(relay, 1));
-    ck_assert_int_eq(sscanf(strstr(call_heard(events), "id: "), "id: %lld", &seq), 1);
+    ck_assert_int_eq(sscanf(strstr(call_heard(events), "\nid: "), "\nid: %48s", place), 1);
     ck_assert_ptr_null(strstr(call_heard(events), "data:"));
     call_end(events);
-    char *meanwhile = send_to_bob("meanwhile"), *header = xasprintf("Last-Event-ID: %lld", seq);
+    char *meanwhile = send_to_bob("meanwhile"), *header = xasprintf("Last-Event-ID: %s", place);
     events = call_get(relay, bob, "/api/events", (const char *const[]){header, NULL});
     ck_assert(call_hears(events, meanwhile, SOON_MS));
     ck_assert_ptr_null(strstr(strstr(call_heard(events), "data:") + 1, "data:"));
