@@ -10,6 +10,7 @@
 struct server {
     char *project;         /* NULL: not on Supabase */
     int64_t away_until_us; /* 0: it is there */
+    unsigned falls;
 };
 
 struct server *server_new(const char *data_dir)
@@ -30,14 +31,25 @@ static void restart_database(void)
         harness_fail("the database does not restart");
 }
 
+/* A request makes it end. */
+static void stop_project(struct server *server, int away_ms)
+{
+    char *url = xasprintf("%s/rest/v1/", server->project);
+    struct http_reply reply;
+    harness_project_fault(server->project, "stopped");
+    http_call("GET", url, (const char *const[]){"apikey: sb_secret_test", NULL}, NULL, &reply);
+    http_reply_free(&reply);
+    free(url);
+    server->away_until_us = now_us() + (int64_t)away_ms * 1000;
+}
+
 void server_fall(struct server *server, int away_ms)
 {
-    if (!server->project) {
+    const bool is_alone = server->project == NULL;
+    if (!is_alone)
+        stop_project(server, away_ms);
+    if (is_alone || server->falls++ % 2 == 1)
         restart_database();
-        return;
-    }
-    harness_project_fault(server->project, "stopped");
-    server->away_until_us = now_us() + (int64_t)away_ms * 1000;
 }
 
 bool server_turn(struct server *server, bool heal)

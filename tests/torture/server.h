@@ -1,5 +1,5 @@
 /* server.h: the server under the relays' store, where there is one, and how it falls over: PostgreSQL is
- * restarted as after a crash, and before it PostgREST is killed. */
+ * restarted as after a crash; on Supabase PostgREST is killed, and every other time PostgreSQL, too. */
 #ifndef TESTS_TORTURE_SERVER_H
 #define TESTS_TORTURE_SERVER_H
 
