@@ -17,31 +17,19 @@ MUST_CHECK bool sqlite_subject_let_in(
     struct db *db, const struct store_subject *subject, const struct store_token *token);
 
 /* ---- the operations ---- */
-enum store_status sqlite_client_add(
-    struct store *s, const struct store_client *client, int64_t max_unused, enum store_refusal *refusal);
-enum store_status sqlite_client_find(struct store *s, const char *client_id, struct store_clients *result);
-enum store_status sqlite_code_add(struct store *s, enum store_code_kind kind, const char *hash,
-    const struct store_subject *subject, int64_t expires_ms, enum store_refusal *refusal);
-enum store_status sqlite_invite_redeem(
-    struct store *s, const char *hash, const struct store_token *token, struct store_subject *subject);
-enum store_status sqlite_authorize(struct store *s, const char *connect_hash, const char *code_hash,
-    const struct store_authorization *authorization, struct store_subject *subject);
-enum store_status sqlite_code_redeem(struct store *s, const char *code_hash,
-    const struct store_redemption *redemption, struct store_grants *result, enum store_refusal *refusal);
-enum store_status sqlite_refresh(struct store *s, const char *refresh_hash, const char *client_id,
-    const char *audience, const struct store_token_pair *pair, struct store_grants *result,
-    enum store_refusal *refusal);
-enum store_status sqlite_grant_list(struct store *s, struct store_grants *result);
-enum store_status sqlite_grant_end(struct store *s, const struct store_grant_choice *choice, int64_t *count);
-enum store_status sqlite_device_add(
-    struct store *s, const struct store_device *device, int64_t max, enum store_refusal *refusal);
-enum store_status sqlite_device_find(struct store *s, const char *user_hash, struct store_device *result);
-enum store_status sqlite_device_decide(struct store *s, const char *user_hash, const char *connect_hash,
-    struct store_subject *subject, enum store_refusal *refusal);
-enum store_status sqlite_device_redeem(struct store *s, const char *device_hash,
-    const struct store_token *token, int64_t interval_ms, struct store_subject *subject,
-    enum store_refusal *refusal);
-enum store_status sqlite_oauth_cleanup(
-    struct store *s, int64_t max_age_ms, bool dry_run, struct store_oauth_cleanup *result);
+store_client_add_fn sqlite_client_add;
+store_client_find_fn sqlite_client_find;
+store_code_add_fn sqlite_code_add;
+store_invite_redeem_fn sqlite_invite_redeem;
+store_authorize_fn sqlite_authorize;
+store_code_redeem_fn sqlite_code_redeem;
+store_refresh_fn sqlite_refresh;
+store_grant_list_fn sqlite_grant_list;
+store_grant_end_fn sqlite_grant_end;
+store_device_add_fn sqlite_device_add;
+store_device_find_fn sqlite_device_find;
+store_device_decide_fn sqlite_device_decide;
+store_device_redeem_fn sqlite_device_redeem;
+store_oauth_cleanup_fn sqlite_oauth_cleanup;
 
 #endif

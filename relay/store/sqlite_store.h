@@ -70,38 +70,25 @@ MUST_CHECK bool sqlite_deliver(struct db *db, const struct delivery *delivery);
 MUST_CHECK bool sqlite_token_insert(struct db *db, const struct store_token *token);
 
 /* ---- the operations ---- */
-enum store_status sqlite_send(struct store *s, const struct store_caller *caller,
-    const struct store_send *send, struct store_send_result *result);
-enum store_status sqlite_reply(struct store *s, const struct store_caller *caller,
-    const struct store_reply *reply, struct store_reply_result *result);
-enum store_status sqlite_unsend(
-    struct store *s, const struct store_caller *caller, const char *message_id, enum store_refusal *refusal);
-enum store_status sqlite_offer(struct store *s, const struct store_caller *caller,
-    const struct store_offer *offer, struct store_offer_result *result);
-enum store_status sqlite_ack(struct store *s, const struct store_caller *caller, const char *lease,
-    const char *const *ids, size_t ids_count, enum store_release release, int64_t *released);
-enum store_status sqlite_touch(struct store *s, const struct store_caller *caller);
-enum store_status sqlite_recall(struct store *s, const struct store_caller *caller,
-    const struct store_recall *recall, struct store_messages *result);
-enum store_status sqlite_inbox(struct store *s, const struct store_caller *caller, enum message_status status,
-    size_t limit, bool count_only, struct store_messages *result, int64_t *count);
-enum store_status sqlite_events(struct store *s, const struct store_caller *caller, int64_t after_seq,
-    size_t limit, struct store_messages *result, int64_t *newest);
-enum store_status sqlite_token_find(struct store *s, const char *hash, struct store_tokens *result);
-enum store_status sqlite_token_add(
-    struct store *s, const struct store_token *token, enum store_refusal *refusal);
-enum store_status sqlite_token_list(struct store *s, struct store_tokens *result);
-enum store_status sqlite_token_end(struct store *s, const char *hash_prefix, const char *namespace_id,
-    const char *agent, int64_t expires_ms, int64_t *count);
-enum store_status sqlite_ban_put(struct store *s, const struct store_ban *ban);
-enum store_status sqlite_ban_list(struct store *s, struct store_ban **bans, size_t *count);
-enum store_status sqlite_cleanup(struct store *s, int64_t max_age_ms, int64_t active_window_ms, bool dry_run,
-    struct store_cleanup_result *result);
-enum store_status sqlite_stats(struct store *s, struct store_stats *stats);
-enum store_status sqlite_dump(
-    struct store *s, enum dump_kind kind, struct json_object *after, struct json_object *rows);
-enum store_status sqlite_load(
-    struct store *s, enum dump_kind kind, struct json_object *rows, int64_t *taken);
-bool sqlite_backup(struct store *s, const char *folder, struct buf *why);
+store_send_fn sqlite_send;
+store_reply_fn sqlite_reply;
+store_unsend_fn sqlite_unsend;
+store_offer_fn sqlite_offer;
+store_ack_fn sqlite_ack;
+store_touch_fn sqlite_touch;
+store_recall_fn sqlite_recall;
+store_inbox_fn sqlite_inbox;
+store_events_fn sqlite_events;
+store_token_find_fn sqlite_token_find;
+store_token_add_fn sqlite_token_add;
+store_token_list_fn sqlite_token_list;
+store_token_end_fn sqlite_token_end;
+store_ban_put_fn sqlite_ban_put;
+store_ban_list_fn sqlite_ban_list;
+store_cleanup_fn sqlite_cleanup;
+store_stats_fn sqlite_stats;
+store_dump_fn sqlite_dump;
+store_load_fn sqlite_load;
+store_backup_fn sqlite_backup;
 
 #endif

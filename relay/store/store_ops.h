@@ -1,80 +1,128 @@
 /* store_ops.h: what a kind of store implements. store.c wraps each operation: it zeroes the result, measures,
- * reports an operation that a kind lacks, and empties the result of one that failed. */
+ * reports an operation that a kind lacks, and empties the result of one that failed. A kind declares its
+ * functions by the types here. */
 #ifndef RELAY_STORE_STORE_OPS_H
 #define RELAY_STORE_STORE_OPS_H
 
 #include "store_dump.h"
 #include "store_oauth.h"
 
+typedef enum store_status store_send_fn(struct store *s, const struct store_caller *caller,
+    const struct store_send *send, struct store_send_result *result);
+typedef enum store_status store_offer_fn(struct store *s, const struct store_caller *caller,
+    const struct store_offer *offer, struct store_offer_result *result);
+typedef enum store_status store_ack_fn(struct store *s, const struct store_caller *caller, const char *lease,
+    const char *const *ids, size_t ids_count, enum store_release release, int64_t *released);
+typedef enum store_status store_reply_fn(struct store *s, const struct store_caller *caller,
+    const struct store_reply *reply, struct store_reply_result *result);
+typedef enum store_status store_unsend_fn(
+    struct store *s, const struct store_caller *caller, const char *message_id, enum store_refusal *refusal);
+typedef enum store_status store_recall_fn(struct store *s, const struct store_caller *caller,
+    const struct store_recall *recall, struct store_messages *result);
+typedef enum store_status store_inbox_fn(struct store *s, const struct store_caller *caller,
+    enum message_status status, size_t limit, bool count_only, struct store_messages *result, int64_t *count);
+typedef enum store_status store_events_fn(struct store *s, const struct store_caller *caller,
+    int64_t after_seq, size_t limit, struct store_messages *result, int64_t *newest);
+typedef enum store_status store_touch_fn(struct store *s, const struct store_caller *caller);
+
+typedef enum store_status store_token_find_fn(struct store *s, const char *hash, struct store_tokens *result);
+typedef enum store_status store_token_add_fn(
+    struct store *s, const struct store_token *token, enum store_refusal *refusal);
+typedef enum store_status store_token_list_fn(struct store *s, struct store_tokens *result);
+typedef enum store_status store_token_end_fn(struct store *s, const char *hash_prefix,
+    const char *namespace_id, const char *agent, int64_t expires_ms, int64_t *count);
+
+typedef enum store_status store_ban_put_fn(struct store *s, const struct store_ban *ban);
+typedef enum store_status store_ban_list_fn(struct store *s, struct store_ban **bans, size_t *count);
+
+typedef enum store_status store_client_add_fn(
+    struct store *s, const struct store_client *client, int64_t max_unused, enum store_refusal *refusal);
+typedef enum store_status store_client_find_fn(
+    struct store *s, const char *client_id, struct store_clients *result);
+typedef enum store_status store_code_add_fn(struct store *s, enum store_code_kind kind, const char *hash,
+    const struct store_subject *subject, int64_t expires_ms, enum store_refusal *refusal);
+typedef enum store_status store_invite_redeem_fn(
+    struct store *s, const char *hash, const struct store_token *token, struct store_subject *subject);
+typedef enum store_status store_authorize_fn(struct store *s, const char *connect_hash, const char *code_hash,
+    const struct store_authorization *authorization, struct store_subject *subject);
+typedef enum store_status store_code_redeem_fn(struct store *s, const char *code_hash,
+    const struct store_redemption *redemption, struct store_grants *result, enum store_refusal *refusal);
+typedef enum store_status store_refresh_fn(struct store *s, const char *refresh_hash, const char *client_id,
+    const char *audience, const struct store_token_pair *pair, struct store_grants *result,
+    enum store_refusal *refusal);
+typedef enum store_status store_grant_list_fn(struct store *s, struct store_grants *result);
+typedef enum store_status store_grant_end_fn(
+    struct store *s, const struct store_grant_choice *choice, int64_t *count);
+typedef enum store_status store_device_add_fn(
+    struct store *s, const struct store_device *device, int64_t max, enum store_refusal *refusal);
+typedef enum store_status store_device_find_fn(
+    struct store *s, const char *user_hash, struct store_device *result);
+typedef enum store_status store_device_decide_fn(struct store *s, const char *user_hash,
+    const char *connect_hash, struct store_subject *subject, enum store_refusal *refusal);
+typedef enum store_status store_device_redeem_fn(struct store *s, const char *device_hash,
+    const struct store_token *token, int64_t interval_ms, struct store_subject *subject,
+    enum store_refusal *refusal);
+typedef enum store_status store_oauth_cleanup_fn(
+    struct store *s, int64_t max_age_ms, bool dry_run, struct store_oauth_cleanup *result);
+
+typedef enum store_status store_cleanup_fn(struct store *s, int64_t max_age_ms, int64_t active_window_ms,
+    bool dry_run, struct store_cleanup_result *result);
+typedef enum store_status store_stats_fn(struct store *s, struct store_stats *stats);
+/* Appends to rows what store_dump promises, in any order of fields. */
+typedef enum store_status store_dump_fn(
+    struct store *s, enum dump_kind kind, struct json_object *after, struct json_object *rows);
+typedef enum store_status store_load_fn(
+    struct store *s, enum dump_kind kind, struct json_object *rows, int64_t *taken);
+typedef enum store_status store_ready_fn(struct store *s);
+
+/* False: why has one line. */
+typedef bool store_backup_fn(struct store *s, const char *folder, struct buf *why);
+typedef bool store_migrate_fn(struct store *s, int *applied, struct buf *why);
+typedef void store_close_fn(struct store *s);
+
 struct store_ops {
-    enum store_status (*send)(struct store *s, const struct store_caller *caller,
-        const struct store_send *send, struct store_send_result *result);
-    enum store_status (*offer)(struct store *s, const struct store_caller *caller,
-        const struct store_offer *offer, struct store_offer_result *result);
-    enum store_status (*ack)(struct store *s, const struct store_caller *caller, const char *lease,
-        const char *const *ids, size_t ids_count, enum store_release release, int64_t *released);
-    enum store_status (*reply)(struct store *s, const struct store_caller *caller,
-        const struct store_reply *reply, struct store_reply_result *result);
-    enum store_status (*unsend)(struct store *s, const struct store_caller *caller, const char *message_id,
-        enum store_refusal *refusal);
-    enum store_status (*recall)(struct store *s, const struct store_caller *caller,
-        const struct store_recall *recall, struct store_messages *result);
-    enum store_status (*inbox)(struct store *s, const struct store_caller *caller, enum message_status status,
-        size_t limit, bool count_only, struct store_messages *result, int64_t *count);
-    enum store_status (*events)(struct store *s, const struct store_caller *caller, int64_t after_seq,
-        size_t limit, struct store_messages *result, int64_t *newest);
-    enum store_status (*touch)(struct store *s, const struct store_caller *caller);
+    store_send_fn *send;
+    store_offer_fn *offer;
+    store_ack_fn *ack;
+    store_reply_fn *reply;
+    store_unsend_fn *unsend;
+    store_recall_fn *recall;
+    store_inbox_fn *inbox;
+    store_events_fn *events;
+    store_touch_fn *touch;
 
-    enum store_status (*token_find)(struct store *s, const char *hash, struct store_tokens *result);
-    enum store_status (*token_add)(
-        struct store *s, const struct store_token *token, enum store_refusal *refusal);
-    enum store_status (*token_list)(struct store *s, struct store_tokens *result);
-    enum store_status (*token_end)(struct store *s, const char *hash_prefix, const char *namespace_id,
-        const char *agent, int64_t expires_ms, int64_t *count);
+    store_token_find_fn *token_find;
+    store_token_add_fn *token_add;
+    store_token_list_fn *token_list;
+    store_token_end_fn *token_end;
 
-    enum store_status (*ban_put)(struct store *s, const struct store_ban *ban);
-    enum store_status (*ban_list)(struct store *s, struct store_ban **bans, size_t *count);
+    store_ban_put_fn *ban_put;
+    store_ban_list_fn *ban_list;
 
-    enum store_status (*client_add)(
-        struct store *s, const struct store_client *client, int64_t max_unused, enum store_refusal *refusal);
-    enum store_status (*client_find)(struct store *s, const char *client_id, struct store_clients *result);
-    enum store_status (*code_add)(struct store *s, enum store_code_kind kind, const char *hash,
-        const struct store_subject *subject, int64_t expires_ms, enum store_refusal *refusal);
-    enum store_status (*invite_redeem)(
-        struct store *s, const char *hash, const struct store_token *token, struct store_subject *subject);
-    enum store_status (*authorize)(struct store *s, const char *connect_hash, const char *code_hash,
-        const struct store_authorization *authorization, struct store_subject *subject);
-    enum store_status (*code_redeem)(struct store *s, const char *code_hash,
-        const struct store_redemption *redemption, struct store_grants *result, enum store_refusal *refusal);
-    enum store_status (*refresh)(struct store *s, const char *refresh_hash, const char *client_id,
-        const char *audience, const struct store_token_pair *pair, struct store_grants *result,
-        enum store_refusal *refusal);
-    enum store_status (*grant_list)(struct store *s, struct store_grants *result);
-    enum store_status (*grant_end)(struct store *s, const struct store_grant_choice *choice, int64_t *count);
-    enum store_status (*device_add)(
-        struct store *s, const struct store_device *device, int64_t max, enum store_refusal *refusal);
-    enum store_status (*device_find)(struct store *s, const char *user_hash, struct store_device *result);
-    enum store_status (*device_decide)(struct store *s, const char *user_hash, const char *connect_hash,
-        struct store_subject *subject, enum store_refusal *refusal);
-    enum store_status (*device_redeem)(struct store *s, const char *device_hash,
-        const struct store_token *token, int64_t interval_ms, struct store_subject *subject,
-        enum store_refusal *refusal);
-    enum store_status (*oauth_cleanup)(
-        struct store *s, int64_t max_age_ms, bool dry_run, struct store_oauth_cleanup *result);
+    store_client_add_fn *client_add;
+    store_client_find_fn *client_find;
+    store_code_add_fn *code_add;
+    store_invite_redeem_fn *invite_redeem;
+    store_authorize_fn *authorize;
+    store_code_redeem_fn *code_redeem;
+    store_refresh_fn *refresh;
+    store_grant_list_fn *grant_list;
+    store_grant_end_fn *grant_end;
+    store_device_add_fn *device_add;
+    store_device_find_fn *device_find;
+    store_device_decide_fn *device_decide;
+    store_device_redeem_fn *device_redeem;
+    store_oauth_cleanup_fn *oauth_cleanup;
 
-    enum store_status (*cleanup)(struct store *s, int64_t max_age_ms, int64_t active_window_ms, bool dry_run,
-        struct store_cleanup_result *result);
-    enum store_status (*stats)(struct store *s, struct store_stats *stats);
-    /* Appends to rows what store_dump promises, in any order of fields. */
-    enum store_status (*dump)(
-        struct store *s, enum dump_kind kind, struct json_object *after, struct json_object *rows);
-    enum store_status (*load)(struct store *s, enum dump_kind kind, struct json_object *rows, int64_t *taken);
-    enum store_status (*ready)(struct store *s);
+    store_cleanup_fn *cleanup;
+    store_stats_fn *stats;
+    store_dump_fn *dump;
+    store_load_fn *load;
+    store_ready_fn *ready;
 
-    /* False: why has one line. */
-    bool (*backup)(struct store *s, const char *folder, struct buf *why);
-    bool (*migrate)(struct store *s, int *applied, struct buf *why);
-    void (*close)(struct store *s);
+    store_backup_fn *backup;
+    store_migrate_fn *migrate;
+    store_close_fn *close;
 };
 
 /* The head of every kind's own struct. */

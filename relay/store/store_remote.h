@@ -67,62 +67,38 @@ MUST_CHECK bool remote_read_messages(
 MUST_CHECK bool remote_read_agents(struct json_object *holder, const char *key, struct store_agents *agents);
 
 /* ---- the operations ---- */
-enum store_status remote_send(struct store *s, const struct store_caller *caller,
-    const struct store_send *send, struct store_send_result *result);
-enum store_status remote_reply(struct store *s, const struct store_caller *caller,
-    const struct store_reply *reply, struct store_reply_result *result);
-enum store_status remote_unsend(
-    struct store *s, const struct store_caller *caller, const char *message_id, enum store_refusal *refusal);
-enum store_status remote_offer(struct store *s, const struct store_caller *caller,
-    const struct store_offer *offer, struct store_offer_result *result);
-enum store_status remote_ack(struct store *s, const struct store_caller *caller, const char *lease,
-    const char *const *ids, size_t ids_count, enum store_release release, int64_t *released);
-enum store_status remote_touch(struct store *s, const struct store_caller *caller);
-enum store_status remote_recall(struct store *s, const struct store_caller *caller,
-    const struct store_recall *recall, struct store_messages *result);
-enum store_status remote_inbox(struct store *s, const struct store_caller *caller, enum message_status status,
-    size_t limit, bool count_only, struct store_messages *result, int64_t *count);
-enum store_status remote_events(struct store *s, const struct store_caller *caller, int64_t after_seq,
-    size_t limit, struct store_messages *result, int64_t *newest);
-enum store_status remote_token_find(struct store *s, const char *hash, struct store_tokens *result);
-enum store_status remote_token_add(
-    struct store *s, const struct store_token *token, enum store_refusal *refusal);
-enum store_status remote_token_list(struct store *s, struct store_tokens *result);
-enum store_status remote_token_end(struct store *s, const char *hash_prefix, const char *namespace_id,
-    const char *agent, int64_t expires_ms, int64_t *count);
-enum store_status remote_ban_put(struct store *s, const struct store_ban *ban);
-enum store_status remote_ban_list(struct store *s, struct store_ban **bans, size_t *count);
-enum store_status remote_cleanup(struct store *s, int64_t max_age_ms, int64_t active_window_ms, bool dry_run,
-    struct store_cleanup_result *result);
-enum store_status remote_stats(struct store *s, struct store_stats *stats);
-enum store_status remote_client_add(
-    struct store *s, const struct store_client *client, int64_t max_unused, enum store_refusal *refusal);
-enum store_status remote_client_find(struct store *s, const char *client_id, struct store_clients *result);
-enum store_status remote_code_add(struct store *s, enum store_code_kind kind, const char *hash,
-    const struct store_subject *subject, int64_t expires_ms, enum store_refusal *refusal);
-enum store_status remote_invite_redeem(
-    struct store *s, const char *hash, const struct store_token *token, struct store_subject *subject);
-enum store_status remote_authorize(struct store *s, const char *connect_hash, const char *code_hash,
-    const struct store_authorization *authorization, struct store_subject *subject);
-enum store_status remote_code_redeem(struct store *s, const char *code_hash,
-    const struct store_redemption *redemption, struct store_grants *result, enum store_refusal *refusal);
-enum store_status remote_refresh(struct store *s, const char *refresh_hash, const char *client_id,
-    const char *audience, const struct store_token_pair *pair, struct store_grants *result,
-    enum store_refusal *refusal);
-enum store_status remote_grant_list(struct store *s, struct store_grants *result);
-enum store_status remote_grant_end(struct store *s, const struct store_grant_choice *choice, int64_t *count);
-enum store_status remote_device_add(
-    struct store *s, const struct store_device *device, int64_t max, enum store_refusal *refusal);
-enum store_status remote_device_find(struct store *s, const char *user_hash, struct store_device *result);
-enum store_status remote_device_decide(struct store *s, const char *user_hash, const char *connect_hash,
-    struct store_subject *subject, enum store_refusal *refusal);
-enum store_status remote_device_redeem(struct store *s, const char *device_hash,
-    const struct store_token *token, int64_t interval_ms, struct store_subject *subject,
-    enum store_refusal *refusal);
-enum store_status remote_oauth_cleanup(
-    struct store *s, int64_t max_age_ms, bool dry_run, struct store_oauth_cleanup *result);
-enum store_status remote_dump(
-    struct store *s, enum dump_kind kind, struct json_object *after, struct json_object *rows);
-enum store_status remote_load(struct store *s, enum dump_kind kind, struct json_object *rows, int64_t *taken);
+store_send_fn remote_send;
+store_reply_fn remote_reply;
+store_unsend_fn remote_unsend;
+store_offer_fn remote_offer;
+store_ack_fn remote_ack;
+store_touch_fn remote_touch;
+store_recall_fn remote_recall;
+store_inbox_fn remote_inbox;
+store_events_fn remote_events;
+store_token_find_fn remote_token_find;
+store_token_add_fn remote_token_add;
+store_token_list_fn remote_token_list;
+store_token_end_fn remote_token_end;
+store_ban_put_fn remote_ban_put;
+store_ban_list_fn remote_ban_list;
+store_cleanup_fn remote_cleanup;
+store_stats_fn remote_stats;
+store_client_add_fn remote_client_add;
+store_client_find_fn remote_client_find;
+store_code_add_fn remote_code_add;
+store_invite_redeem_fn remote_invite_redeem;
+store_authorize_fn remote_authorize;
+store_code_redeem_fn remote_code_redeem;
+store_refresh_fn remote_refresh;
+store_grant_list_fn remote_grant_list;
+store_grant_end_fn remote_grant_end;
+store_device_add_fn remote_device_add;
+store_device_find_fn remote_device_find;
+store_device_decide_fn remote_device_decide;
+store_device_redeem_fn remote_device_redeem;
+store_oauth_cleanup_fn remote_oauth_cleanup;
+store_dump_fn remote_dump;
+store_load_fn remote_load;
 
 #endif
