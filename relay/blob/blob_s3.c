@@ -8,6 +8,7 @@
 #include "../../common/alloc.h"
 #include "../../common/clock.h"
 #include "../../common/log.h"
+#include "answer_window.h"
 #include "claims.h"
 #include "sigv4.h"
 #include "spooled_store.h"
@@ -209,33 +210,17 @@ static enum blob_status bucket_stat(
     return BLOB_DONE;
 }
 
-struct reading {
-    struct buf *out;
-    size_t before, len;
-};
-
-static bool take_bytes(void *arg, const void *bytes, size_t len)
-{
-    const struct reading *reading = arg;
-    const size_t left = reading->len - (reading->out->len - reading->before);
-    buf_append(reading->out, bytes, len < left ? len : left);
-    return true;
-}
-
-static void take_anew(void *arg)
-{
-    const struct reading *reading = arg;
-    reading->out->len = reading->before;
-}
-
 static enum blob_status bucket_read(
     struct blob_store *s, const struct blob_path *path, int64_t offset, size_t len, struct buf *out)
 {
     struct bucket_store *b = bucket_of(s);
     struct blob_info info;
-    struct reading reading = {.out = out, .before = out->len, .len = len};
-    const struct s3_get get = {
-        .offset = offset, .len = (int64_t)len, .take = take_bytes, .restart = take_anew, .arg = &reading};
+    struct answer_window window = answer_window(out, len);
+    const struct s3_get get = {.offset = offset,
+        .len = (int64_t)len,
+        .take = answer_window_take,
+        .restart = answer_window_restart,
+        .arg = &window};
     if (len == 0)
         return bucket_stat(s, path, &info);
     enum blob_status status = status_of(s3_get(b->client, path->text, &get));

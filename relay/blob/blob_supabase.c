@@ -9,6 +9,7 @@
 #include "../../common/alloc.h"
 #include "../../common/clock.h"
 #include "../../common/log.h"
+#include "answer_window.h"
 #include "claims.h"
 #include "spooled_store.h"
 
@@ -165,32 +166,16 @@ static enum blob_status storage_stat(
     return status_of(storage_get(t->client, path->text, &get));
 }
 
-struct copying {
-    struct buf *out;
-    size_t before, len;
-};
-
-static bool take_bytes(void *arg, const void *bytes, size_t len)
-{
-    const struct copying *copying = arg;
-    const size_t left = copying->len - (copying->out->len - copying->before);
-    buf_append(copying->out, bytes, len < left ? len : left);
-    return true;
-}
-
-static void take_anew(void *arg)
-{
-    const struct copying *copying = arg;
-    copying->out->len = copying->before;
-}
-
 static enum blob_status storage_read(
     struct blob_store *s, const struct blob_path *path, int64_t offset, size_t len, struct buf *out)
 {
     struct blob_info info;
-    struct copying copying = {.out = out, .before = out->len, .len = len};
-    struct storage_get get = {
-        .offset = offset, .len = (int64_t)len, .take = take_bytes, .restart = take_anew, .arg = &copying};
+    struct answer_window window = answer_window(out, len);
+    struct storage_get get = {.offset = offset,
+        .len = (int64_t)len,
+        .take = answer_window_take,
+        .restart = answer_window_restart,
+        .arg = &window};
     if (len == 0)
         return storage_stat(s, path, &info);
     return status_of(storage_get(storage_of(s)->client, path->text, &get));
