@@ -9,11 +9,17 @@
 #include "../../common/buf.h"
 #include "../../common/compiler.h"
 #include "../../common/uuid.h"
+#include "../harness.h"
 #include "../harness_process.h"
 #include "../harness_store.h"
 #include "../harness_talk.h"
 
-enum { NOISE_MAX = 700, PRINTED_MAX = 5 };
+enum {
+    NOISE_MAX = 700,
+    PRINTED_MAX = 5,
+    FORGETS_MS = 1500,    /* PostgreSQL: three turns of its WAL writer, and some for a busy machine */
+    ON_ITS_WAY_MS = 5000, /* an offer, to the eyes of who reads late */
+};
 
 const char *const ledger_spaces[LEDGER_SPACES] = {"red", "blue"};
 const char *const wrong_names[WRONGS] = {
@@ -35,6 +41,7 @@ struct entry {
     enum told told;
     char id[UUID_SIZE];
     unsigned seen;
+    int64_t seen_us;    /* last */
     size_t first_offer; /* when that was seen, among all that was seen; 0: never */
     int64_t stored;
 };
@@ -42,6 +49,8 @@ struct entry {
 struct ledger {
     struct entry *entries;
     size_t count, seen;
+    int64_t *losses_us;
+    size_t losses;
     struct ledger_counts counts;
 };
 
@@ -64,6 +73,7 @@ void ledger_free(struct ledger *ledger)
     for (size_t i = 0; i < ledger->count; i++)
         free(ledger->entries[i].content);
     free(ledger->entries);
+    free(ledger->losses_us);
     free(ledger);
 }
 
@@ -109,6 +119,23 @@ static bool is_acknowledged(const struct entry *entry)
     return entry->told == TOLD_SENT || entry->told == TOLD_QUEUED;
 }
 
+void ledger_leases_lost(struct ledger *ledger, int64_t at_us)
+{
+    ledger->losses_us = xreallocarray(ledger->losses_us, ledger->losses + 1, sizeof *ledger->losses_us);
+    ledger->losses_us[ledger->losses++] = at_us;
+}
+
+/* Whether the store may have forgotten an offer that was seen then. */
+static bool is_forgotten(const struct ledger *ledger, int64_t seen_us)
+{
+    for (size_t i = 0; i < ledger->losses; i++) {
+        const int64_t after_us = seen_us - ledger->losses_us[i];
+        if (after_us > -(int64_t)FORGETS_MS * 1000 && after_us < (int64_t)ON_ITS_WAY_MS * 1000)
+            return true;
+    }
+    return false;
+}
+
 void ledger_seen(struct ledger *ledger, struct party to, size_t from, const char *id, const char *content,
     unsigned attempt)
 {
@@ -123,8 +150,12 @@ void ledger_seen(struct ledger *ledger, struct party to, size_t from, const char
     if (strcmp(entry->content, content) != 0)
         wrong(ledger, WRONG_CHANGED, entry, content);
     check_id(ledger, entry, id);
-    if (entry->seen > 0 && attempt == 1)
+    const bool is_unmarked = entry->seen > 0 && attempt == 1;
+    if (is_unmarked && is_forgotten(ledger, entry->seen_us))
+        ledger->counts.forgotten++;
+    else if (is_unmarked)
         wrong(ledger, WRONG_UNMARKED, entry, "seen before");
+    entry->seen_us = now_us();
     ledger->seen++;
     if (entry->seen == 0 && attempt == 1)
         entry->first_offer = ledger->seen;

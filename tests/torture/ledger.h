@@ -31,7 +31,7 @@ enum wrong {
     WRONG_ORDER,        /* first offered after a later one of its pair */
     WRONG_FOREIGN,      /* arrived at somebody else's, or from nobody */
     WRONG_CHANGED,      /* arrived with other content */
-    WRONG_UNMARKED,     /* came again without a word that it was offered before */
+    WRONG_UNMARKED,     /* came again without a word that it was offered before; see below */
     WRONG_UNSEEN,       /* read, to the store, and never written to its agent's stdout */
     WRONG_REFUSED_CAME, /* its sender was told that nothing was sent */
     WRONGS,
@@ -50,13 +50,15 @@ void ledger_told(struct ledger *ledger, size_t number, enum told told, const cha
 /* One that the agent's client has read. */
 void ledger_seen(struct ledger *ledger, struct party to, size_t from, const char *id, const char *content,
     unsigned attempt);
+/* The store fell at that time (now_us): what it had offered just before may come again unmarked. */
+void ledger_leases_lost(struct ledger *ledger, int64_t at_us);
 /* How many were acknowledged and did not arrive yet. */
 size_t ledger_missing(const struct ledger *ledger);
 /* Compares with the database of that folder, and counts what is lost. */
 void ledger_audit(struct ledger *ledger, const char *data_dir);
 
 struct ledger_counts {
-    int64_t told[TOLDS], seen_first, seen_again, redelivered, stored, wrong[WRONGS];
+    int64_t told[TOLDS], seen_first, seen_again, redelivered, forgotten, stored, wrong[WRONGS];
 };
 void ledger_counts(const struct ledger *ledger, struct ledger_counts *counts);
 

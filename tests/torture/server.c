@@ -43,13 +43,15 @@ static void stop_project(struct server *server, int away_ms)
     server->away_until_us = now_us() + (int64_t)away_ms * 1000;
 }
 
-void server_fall(struct server *server, int away_ms)
+bool server_fall(struct server *server, int away_ms)
 {
     const bool is_alone = server->project == NULL;
     if (!is_alone)
         stop_project(server, away_ms);
-    if (is_alone || server->falls++ % 2 == 1)
+    const bool all = is_alone || server->falls++ % 2 == 1;
+    if (all)
         restart_database();
+    return all;
 }
 
 bool server_turn(struct server *server, bool heal)

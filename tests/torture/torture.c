@@ -371,6 +371,13 @@ static void strike_bridge(struct torture *t, enum blow blow)
     agent_restart(t, agent);
 }
 
+static void strike_server(struct torture *t)
+{
+    const int64_t now = now_us();
+    if (server_fall(t->server, (int)draw(t, AWAY_MAX_MS)))
+        ledger_leases_lost(t->ledger, now);
+}
+
 static void strike(struct torture *t)
 {
     struct target *target = &t->targets[draw(t, t->relays)];
@@ -382,7 +389,7 @@ static void strike(struct torture *t)
     else if (blow == BLOW_TIME)
         faults_pass_time(t->faults, LEASE_LEAP_MS);
     else if (blow == BLOW_SERVER)
-        server_fall(t->server, (int)draw(t, AWAY_MAX_MS));
+        strike_server(t);
     else if (blow <= BLOW_RELAY_END)
         strike_relay(t, target, blow);
     else
@@ -557,6 +564,7 @@ static void report(
     row("messages seen", counts.seen_first);
     row("redelivered, and marked so", counts.redelivered);
     row("seen twice", counts.seen_again);
+    row("  unmarked, as PostgreSQL had just fallen", counts.forgotten);
     row("waits", t->waits);
     row("ms until all had arrived", healed_us / 1000);
     for (size_t i = 0; i < WRONGS; i++)
