@@ -189,6 +189,17 @@ static int64_t relay_memory(const char *what)
     return kib * 1024;
 }
 
+/* VmHWM begins anew: a key that is derived at the start takes 64 MiB for a moment. */
+static void forget_peak(void)
+{
+    char *path = xasprintf("/proc/%d/clear_refs", (int)relay->pid);
+    FILE *file = fopen(path, "w");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_ge(fputs("5", file), 0);
+    ck_assert_int_eq(fclose(file), 0);
+    free(path);
+}
+
 static unsigned char *random_bytes(size_t len)
 {
     unsigned char *bytes = xmalloc(len);
@@ -211,6 +222,7 @@ START_TEST(nine_megabytes_go_by_with_two_calls_and_a_message)
     /* What any first calls make a relay keep. */
     free(call(front, "inbox", "{}", false));
     free(call(back, "inbox", "{}", false));
+    forget_peak();
     int64_t before = relay_memory("VmRSS");
     passed = 0;
 
