@@ -25,7 +25,7 @@ enum { MAX_BYTES = 10000, QUOTA = 1000 * 1000, CONNECTIONS = 16, OK = 200 };
 
 /* Passes on everything, but holds reads of what is called slow until it opens. */
 static struct {
-    struct server_rig server;
+    int server; /* its port */
     char url[64];
     int listener;
     pthread_mutex_t lock;
@@ -71,7 +71,7 @@ static int dial(int port)
 
 static void *carry(void *arg)
 {
-    const int client = (int)(intptr_t)arg, server = dial(gate.server.port);
+    const int client = (int)(intptr_t)arg, server = dial(gate.server);
     struct pollfd both[] = {{.fd = client, .events = POLLIN}, {.fd = server, .events = POLLIN}};
     for (bool goes_on = true; goes_on && poll(both, 2, -1) > 0;)
         goes_on = (!both[0].revents || pass(client, server, true)) &&
@@ -148,34 +148,38 @@ static struct blob_store *open_supabase(
     return blob_open_supabase(options, &storage, why);
 }
 
-static const struct kind {
-    const char *rig;
-    struct blob_store *(*open)(const struct blob_options *options, const char *bucket, struct buf *why);
-} kinds[] = {
-    {S3_RIG, open_s3},
-    {STORAGE_RIG, open_supabase},
-};
-
-static const struct kind *kind; /* the one that is tested */
-static char folder[] = "/tmp/check-first-looks-XXXXXX";
+static struct server_rig s3, storage;
+static char folder[PATH_MAX];
 static struct blob_store *store;
 
-static void setup(void)
+static void setup(const struct server_rig *rig,
+    struct blob_store *(*open)(const struct blob_options *options, const char *bucket, struct buf *why))
 {
     struct buf why = {0};
     char *bucket = xasprintf("bucket-%d", getpid());
     secret_init();
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    unit_folder(folder);
+    gate.server = rig->port;
     gate_start();
     const struct blob_options options = {.data_dir = folder,
         .max_bytes = MAX_BYTES,
         .quota_bytes = QUOTA,
         .download_url_ms = MS_PER_DAY,
         .is_serving = true};
-    store = kind->open(&options, bucket, &why);
+    store = open(&options, bucket, &why);
     ck_assert_msg(store != NULL, "%s", buf_text(&why));
     buf_free(&why);
     free(bucket);
+}
+
+static void setup_s3(void)
+{
+    setup(&s3, open_s3);
+}
+
+static void setup_supabase(void)
+{
+    setup(&storage, open_supabase);
 }
 
 static void teardown(void)
@@ -272,22 +276,24 @@ START_TEST(few_are_looked_into_at_once_and_each_once)
 }
 END_TEST
 
+static void add_case(Suite *suite, const char *name, void (*set_up)(void))
+{
+    TCase *tests = tcase_create(name);
+    tcase_set_timeout(tests, 60);
+    tcase_add_checked_fixture(tests, set_up, teardown);
+    tcase_add_test(tests, a_first_look_holds_up_no_other_path);
+    tcase_add_test(tests, few_are_looked_into_at_once_and_each_once);
+    suite_add_tcase(suite, tests);
+}
+
 int main(void)
 {
-    int code = EXIT_SUCCESS;
-    for (size_t i = 0; i < LENGTH_OF(kinds); i++) {
-        TCase *tests;
-        Suite *suite = unit_suite(i == 0 ? "first_looks_s3" : "first_looks_supabase", &tests);
-        kind = &kinds[i];
-        tcase_set_timeout(tests, 60);
-        tcase_add_checked_fixture(tests, setup, teardown);
-        tcase_add_test(tests, a_first_look_holds_up_no_other_path);
-        tcase_add_test(tests, few_are_looked_into_at_once_and_each_once);
-        if (!server_rig_start(&gate.server, kind->rig))
-            return EXIT_FAILURE;
-        if (run_unit(suite) != EXIT_SUCCESS)
-            code = EXIT_FAILURE;
-        server_rig_stop(&gate.server);
-    }
+    Suite *suite = suite_create("first_looks");
+    add_case(suite, "s3", setup_s3);
+    add_case(suite, "supabase", setup_supabase);
+    const bool up = server_rig_start(&s3, S3_RIG) && server_rig_start(&storage, STORAGE_RIG);
+    const int code = up ? run_unit(suite) : EXIT_FAILURE;
+    server_rig_stop(&s3);
+    server_rig_stop(&storage);
     return code;
 }
