@@ -43,8 +43,9 @@ static inline int unit_remove_entry(const char *path, const struct stat *st, int
 static inline int run_unit(Suite *suite)
 {
     enum { DESCRIPTORS = 16 };
-    char programs_own[PATH_MAX];
-    unit_folder_in(getenv("TMPDIR"), "patchcord-check", programs_own);
+    char programs_own[PATH_MAX], *before = getenv("TMPDIR");
+    before = before ? strdup(before) : NULL;
+    unit_folder_in(before, "patchcord-check", programs_own);
     setenv("TMPDIR", programs_own, 1);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
@@ -52,6 +53,8 @@ static inline int run_unit(Suite *suite)
     srunner_free(runner);
     if (nftw(programs_own, unit_remove_entry, DESCRIPTORS, FTW_DEPTH | FTW_PHYS) != 0)
         fprintf(stderr, "could not remove %s: %s\n", programs_own, strerror(errno));
+    before ? setenv("TMPDIR", before, 1) : unsetenv("TMPDIR"); /* for a next suite */
+    free(before);
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
