@@ -28,9 +28,10 @@ usage: ./install.sh [--prefix DIR] [--full] [--programs] [--dry-run]
        ./install.sh --deps [build|test|static|bench] [--dry-run]
        curl -fsSL URL/install.sh | sh -s -- --release URL
 
-Puts patchcord and patchcord-relay into DIR/bin, their man pages and shell completions into DIR/share, and runs `patchcord
-install`, which sets up the agents' programs that it finds. From a checkout it builds them (installing first what the build needs); an unpacked release has them; piped, it
-gets this machine's archive from the release's folder and checks its SHA-256.
+Puts patchcord and patchcord-relay into DIR/bin, their man pages and shell completions into DIR/share, and runs
+`patchcord install`, which sets up the agents' programs that it finds. From a checkout it builds them (installing first
+what the build needs); an unpacked release has them; piped, it gets this machine's archive from the release's folder and
+checks its SHA-256.
 
   --prefix DIR   where to install (default: ~/.local)
   --full         the full status line in Claude Code
