@@ -19,6 +19,7 @@ enum { POLL_BYTES_MAX = QUEUE_MAX_BYTES };
 struct channel_caller {
     const struct identity *who;
     struct client client;
+    struct client_labels labels;
     struct store_presence presence;
     struct store_caller store;
 };
@@ -30,9 +31,9 @@ static bool begin(struct exchange *ex, struct channel_caller *out)
     out->who = authenticate(relay->auth, ex, ACCESS_METERED, NULL);
     if (!out->who)
         return false;
-    client_read(ex, &out->client);
+    client_read(ex, &out->client, &out->labels);
     out->store = identity_caller(out->who);
-    if (presence_due(relay->auth, out->who, &out->client, &out->presence))
+    if (presence_due(relay->auth, out->who, &out->labels, &out->presence))
         out->store.presence = &out->presence;
     return true;
 }

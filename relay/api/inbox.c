@@ -85,7 +85,8 @@ static void answer(struct exchange *ex, const struct identity *who, const struct
         return;
     }
     struct client client;
-    client_read(ex, &client);
+    struct client_labels labels;
+    client_read(ex, &client, &labels);
     struct json_object *body = json_new_object();
     json_add_int(body, "pending_count", count);
     if (query->count_only)
@@ -94,7 +95,7 @@ static void answer(struct exchange *ex, const struct identity *who, const struct
         json_add(body, "messages", describe_all(who, &messages));
     json_add_text(body, "agent_id", who->agent);
     json_add_text(body, "namespace_id", who->namespace_id);
-    json_add_text(body, "machine_name", *client.machine ? client.machine : NULL);
+    json_add_text(body, "machine_name", *labels.machine ? labels.machine : NULL);
     json_add_int(body, "rate_limit_per_minute", relay->config->rate_limit_per_minute);
     store_messages_free(&messages);
     json_body_answer(ex, 200, body);

@@ -431,19 +431,19 @@ static const char *text_or_null(const char *text)
     return *text ? text : NULL;
 }
 
-bool presence_due(struct authenticator *a, const struct identity *who, const struct client *client,
+bool presence_due(struct authenticator *a, const struct identity *who, const struct client_labels *labels,
     struct store_presence *presence)
 {
     /* In several namespaces it is another than its namesake in one of them. */
     if (!presence_is_due(a, who->also_count > 0 ? who->credential_hash : who->address))
         return false;
     *presence = (struct store_presence){
-        .display_name = text_or_null(client->display_name),
-        .machine_name = text_or_null(client->machine),
-        .client_type = text_or_null(client->type_name),
-        .platform = text_or_null(client->platform),
-        .user_agent = text_or_null(client->user_agent),
-        .request_host = text_or_null(client->request_host),
+        .display_name = text_or_null(labels->display_name),
+        .machine_name = text_or_null(labels->machine),
+        .client_type = text_or_null(labels->type_name),
+        .platform = text_or_null(labels->platform),
+        .user_agent = text_or_null(labels->user_agent),
+        .request_host = text_or_null(labels->request_host),
     };
     return true;
 }

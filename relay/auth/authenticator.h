@@ -34,17 +34,19 @@ bool identity_is_in(const struct identity *who, const char *namespace_id);
 void identity_name(
     const struct identity *who, const char *namespace_id, const char *agent, char out[static ADDRESS_SIZE]);
 
-/* What the request's headers tell about the program that calls; all text is cleaned for display and bounded.
- */
+/* What the request's headers tell about the program that calls. */
 enum client_type { CLIENT_UNKNOWN, CLIENT_CLAUDE_CODE, CLIENT_CODEX, CLIENT_OTHER };
 struct client {
     enum client_type type;
-    char type_name[41]; /* as shown: "claude_code"; "" where unknown */
-    char machine[41], platform[41], display_name[41], user_agent[81], request_host[81];
     bool acks;              /* X-Patchcord-Ack: 1 */
     size_t max_offer_bytes; /* what it can show at once */
 };
-void client_read(const struct exchange *ex, struct client *out);
+/* How it is shown to others: cleaned for display and bounded, "" where unknown. */
+struct client_labels {
+    char type_name[41]; /* "claude_code" */
+    char machine[41], platform[41], display_name[41], user_agent[81], request_host[81];
+};
+void client_read(const struct exchange *ex, struct client *out, struct client_labels *labels);
 
 struct authenticator_options {
     int64_t rate_limit_per_minute, anon_rate_limit_per_minute; /* 0: no limit */
@@ -105,9 +107,9 @@ bool identity_is_current(struct authenticator *a, const struct identity *who);
 void client_address(const struct authenticator *a, const struct exchange *ex,
     char out[static INET6_ADDRSTRLEN], bool *forwarded);
 
-/* True at most once per presence interval and agent: fill *presence (borrowing from client) and store it with
+/* True at most once per presence interval and agent: fill *presence (borrowing from labels) and store it with
  * the call. */
-bool presence_due(struct authenticator *a, const struct identity *who, const struct client *client,
+bool presence_due(struct authenticator *a, const struct identity *who, const struct client_labels *labels,
     struct store_presence *presence);
 
 /* What limits of strangers count by: the client's address, or the block of it that one client has. */

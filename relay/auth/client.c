@@ -87,18 +87,17 @@ static enum client_type type_of_name(const char *name)
     return strcasecmp(name, "codex") == 0 ? CLIENT_CODEX : CLIENT_OTHER;
 }
 
-void client_read(const struct exchange *ex, struct client *out)
+void client_read(const struct exchange *ex, struct client *out, struct client_labels *labels)
 {
-    memset(out, 0, sizeof *out);
-    read_label(ex, "X-Patchcord-Machine", "X-Machine-Name", out->machine, sizeof out->machine);
-    read_label(ex, "X-Patchcord-Platform", "X-Platform", out->platform, sizeof out->platform);
-    read_label(ex, "X-Patchcord-Display-Name", NULL, out->display_name, sizeof out->display_name);
-    read_label(ex, "X-Patchcord-Client-Type", "X-Client-Type", out->type_name, sizeof out->type_name);
-    clean_visible(exchange_header(ex, "User-Agent"), out->user_agent, sizeof out->user_agent);
-    clean_visible(exchange_header(ex, "Host"), out->request_host, sizeof out->request_host);
-    if (!*out->type_name)
-        (void)strlcpy(out->type_name, type_of_user_agent(out->user_agent), sizeof out->type_name);
-    out->type = type_of_name(out->type_name);
+    read_label(ex, "X-Patchcord-Machine", "X-Machine-Name", labels->machine, sizeof labels->machine);
+    read_label(ex, "X-Patchcord-Platform", "X-Platform", labels->platform, sizeof labels->platform);
+    read_label(ex, "X-Patchcord-Display-Name", NULL, labels->display_name, sizeof labels->display_name);
+    read_label(ex, "X-Patchcord-Client-Type", "X-Client-Type", labels->type_name, sizeof labels->type_name);
+    clean_visible(exchange_header(ex, "User-Agent"), labels->user_agent, sizeof labels->user_agent);
+    clean_visible(exchange_header(ex, "Host"), labels->request_host, sizeof labels->request_host);
+    if (!*labels->type_name)
+        (void)strlcpy(labels->type_name, type_of_user_agent(labels->user_agent), sizeof labels->type_name);
+    out->type = type_of_name(labels->type_name);
     out->max_offer_bytes = offer_bytes[out->type];
     const char *acks = exchange_header(ex, "X-Patchcord-Ack");
     out->acks = acks && strcmp(acks, "1") == 0;

@@ -1,6 +1,5 @@
 #include "lru.h"
 
-#include <bsd/string.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +7,7 @@
 
 static int compare_keys(const struct lru_entry *a, const struct lru_entry *b)
 {
-    return strncmp(a->key, b->key, LRU_KEY_SIZE - 1);
+    return strcmp(a->key, b->key);
 }
 
 RB_PROTOTYPE(lru_tree, lru_entry, by_key, compare_keys)
@@ -26,9 +25,7 @@ void lru_init(struct lru *l, size_t capacity, size_t entry_size, void (*drop)(st
 
 void *lru_find(struct lru *l, const char *key)
 {
-    struct lru_entry wanted;
-    (void)strlcpy(wanted.key, key, sizeof wanted.key);
-    struct lru_entry *found = RB_FIND(lru_tree, &l->tree, &wanted);
+    struct lru_entry wanted = {.key = key}, *found = RB_FIND(lru_tree, &l->tree, &wanted);
     if (!found)
         return NULL;
     TAILQ_REMOVE(&l->ages, found, by_age);
@@ -43,8 +40,9 @@ void *lru_add(struct lru *l, const char *key)
         return entry;
     if (l->count >= l->capacity)
         lru_remove(l, TAILQ_LAST(&l->ages, lru_ages));
-    entry = xcalloc(1, l->entry_size);
-    (void)strlcpy(entry->key, key, sizeof entry->key);
+    const size_t key_size = strlen(key) + 1;
+    entry = xcalloc(1, l->entry_size + key_size);
+    entry->key = memcpy((char *)entry + l->entry_size, key, key_size);
     (void)RB_INSERT(lru_tree, &l->tree, entry);
     TAILQ_INSERT_HEAD(&l->ages, entry, by_age);
     l->count++;

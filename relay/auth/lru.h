@@ -2,7 +2,7 @@
  * room.
  *
  * An entry is the caller's own struct whose first member is a struct lru_entry. Not thread-safe: its owner
- * locks. Keys are compared over their first LRU_KEY_SIZE - 1 bytes. */
+ * locks. */
 #ifndef RELAY_AUTH_LRU_H
 #define RELAY_AUTH_LRU_H
 
@@ -10,12 +10,10 @@
 #include <bsd/sys/tree.h>
 #include <stddef.h>
 
-enum { LRU_KEY_SIZE = 136 }; /* fits an agent's address and a hash in hex */
-
 struct lru_entry {
     RB_ENTRY(lru_entry) by_key;
     TAILQ_ENTRY(lru_entry) by_age;
-    char key[LRU_KEY_SIZE];
+    const char *key; /* in the same block, behind the caller's struct */
 };
 
 struct lru {

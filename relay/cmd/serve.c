@@ -1,5 +1,6 @@
 /* serve: the relay itself. */
 #include <arpa/inet.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -252,6 +253,15 @@ static void close_all(struct serving *s)
     pthread_mutex_destroy(&s->lock);
 }
 
+/* glibc gives each of the many workers a share of up to eight heaps a processor, each of which keeps what it once had. */
+static void limit_heaps(void)
+{
+#ifdef M_ARENA_MAX
+    const long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    (void)mallopt(M_ARENA_MAX, processors > 0 ? (int)processors : 1);
+#endif
+}
+
 static int run(const struct command_line *line)
 {
     struct serving s = {.relay.config = &s.config};
@@ -260,6 +270,7 @@ static int run(const struct command_line *line)
     config_warn();
     mcp_set_title(s.config.name);
     block_signals();
+    limit_heaps();
     secret_init();
     pthread_mutex_init(&s.lock, NULL);
     struct buf why = {0};

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,10 +82,6 @@ static bool read_authorities(struct safe_fetcher *fetcher, const char *ca_file, 
 
 struct safe_fetcher *safe_fetcher_new(const char *ca_file, struct buf *why)
 {
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-        buf_puts(why, "libcurl could not be prepared");
-        return NULL;
-    }
     struct safe_fetcher *fetcher = xcalloc(1, sizeof *fetcher);
     if (!ca_file || read_authorities(fetcher, ca_file, why))
         return fetcher;
@@ -103,7 +100,6 @@ void safe_fetcher_free(struct safe_fetcher *fetcher)
         return;
     buf_free(&fetcher->trusted);
     free(fetcher);
-    curl_global_cleanup();
 }
 
 /* ---- words ---- */
@@ -375,10 +371,20 @@ static enum safe_fetch_status follow(struct hop *hop)
     return SAFE_FETCH_BAD_URL;
 }
 
+/* Only a relay that does fetch has the megabytes that TLS takes. */
+static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
+static bool has_curl;
+
+static void prepare_curl(void)
+{
+    has_curl = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+}
+
 static enum safe_fetch_status run_hop(struct hop *hop, int64_t left_ms)
 {
     enum safe_fetch_status status = SAFE_FETCH_BROKEN;
-    CURL *easy = curl_easy_init();
+    (void)pthread_once(&curl_once, prepare_curl);
+    CURL *easy = has_curl ? curl_easy_init() : NULL;
     struct curl_slist *headers = make_headers(hop->fetch->accept);
     if (!easy || !set_rules(easy, hop) || !set_transfer(easy, hop, headers, left_ms)) {
         buf_puts(hop->why, "the relay's libcurl could not be set up");

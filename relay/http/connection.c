@@ -207,7 +207,7 @@ static enum MHD_Result copy_header(void *cls, enum MHD_ValueKind kind, const cha
     return MHD_YES;
 }
 
-/* All in one block, which a parked request keeps. */
+/* All in one block. */
 static void copy_headers(struct MHD_Connection *mhd, struct exchange *ex)
 {
     struct header_sizes sizes = {0};

@@ -55,7 +55,7 @@ struct exchange {
     void *app;           /* what http_server_options.app is */
     char id[17];         /* for logs and X-Request-Id */
     char *method, *path; /* path is percent-decoded, without the query */
-    struct http_field *headers;
+    struct http_field *headers; /* none any more once it was parked */
     size_t headers_count;
     struct http_field *query; /* decoded */
     size_t query_count;

@@ -79,11 +79,13 @@ static void fields_free(struct http_field *fields, size_t count)
 }
 
 /* One block with its texts, a credential among them. */
-static void headers_free(struct http_field *headers, size_t count)
+static void forget_headers(struct exchange *ex)
 {
-    for (size_t i = 0; i < count; i++)
-        secret_wipe(headers[i].value, strlen(headers[i].value));
-    free(headers);
+    for (size_t i = 0; i < ex->headers_count; i++)
+        secret_wipe(ex->headers[i].value, strlen(ex->headers[i].value));
+    free(ex->headers);
+    ex->headers = NULL;
+    ex->headers_count = 0;
 }
 
 void request_release(struct request *r)
@@ -95,7 +97,7 @@ void request_release(struct request *r)
     TAILQ_REMOVE(&s->requests, r, link);
     free(ex->method);
     free(ex->path);
-    headers_free(ex->headers, ex->headers_count);
+    forget_headers(ex);
     fields_free(ex->query, ex->query_count);
     fields_free(ex->answer_headers, ex->answer_headers_count);
     buf_wipe(&ex->body);
@@ -185,6 +187,7 @@ static void park(struct request *r)
         return;
     }
     r->phase = PHASE_PARKED;
+    forget_headers(&r->ex); /* what is parked for long is small, and has no credential in it */
     timer_arm(&s->timers, &r->deadline, wait->until_ms);
     if (r->streams)
         timer_arm(&s->timers, &r->connection->timer, clock_mono_ms() + s->limits.stream_keepalive_ms);

@@ -32,7 +32,8 @@ struct post {
     struct relay *relay;
     const struct identity *who;
     struct client client;
-    struct json_object *body; /* a message, or an array of them */
+    struct client_labels *labels; /* NULL once it was parked */
+    struct json_object *body;     /* a message, or an array of them */
     bool is_batch;
     size_t next; /* which message of the batch is under way */
     struct json_object *answers;
@@ -58,6 +59,7 @@ static void post_free(struct post *post)
     json_object_put(post->answers);
     json_object_put(post->body);
     identity_release(post->who);
+    free(post->labels);
     free(post);
 }
 
@@ -261,8 +263,8 @@ static enum verdict begin_tool(struct exchange *ex, struct post *post, const str
     const struct mcp_call *mcp, enum wake wake, struct reply *reply)
 {
     *reply = (struct reply){.status = STATUS_OK};
-    post->run = tool_run_new(
-        post->relay, post->who, &post->client, message, mcp, may_stream(ex, post), &reply->message);
+    post->run = tool_run_new(post->relay, post->who, &post->client, post->labels, message, mcp,
+        may_stream(ex, post), &reply->message);
     return post->run ? step_tool(ex, post, wake, reply) : VERDICT_DONE;
 }
 
@@ -299,7 +301,7 @@ static void touch(struct post *post)
 
     caller.presence = &presence;
     /* Presence is a courtesy: a store that fails is reported by the calls that need it. */
-    if (presence_due(post->relay->auth, post->who, &post->client, &presence))
+    if (presence_due(post->relay->auth, post->who, post->labels, &presence))
         (void)!store_touch(post->relay->store, &caller);
 }
 
@@ -384,6 +386,8 @@ static enum verdict run(struct exchange *ex, struct post *post)
         /* What is parked is small: the run, or the subscription, has what it needs of the message. */
         json_object_put(post->body);
         post->body = NULL;
+        free(post->labels);
+        post->labels = NULL;
         return VERDICT_WAIT;
     }
     answer(ex, reply.status, reply.message);
@@ -450,7 +454,8 @@ static enum verdict begin(struct exchange *ex)
     struct post *post = xcalloc(1, sizeof *post);
     post->relay = relay;
     post->who = who;
-    client_read(ex, &post->client);
+    post->labels = xcalloc(1, sizeof *post->labels);
+    client_read(ex, &post->client, post->labels);
     ex->state = post;
     ex->settle = settle;
     return read_body(ex, post) ? run(ex, post) : done(ex, post);

@@ -18,7 +18,8 @@ struct tool_run {
     enum mcp_era era;
     struct json_object *id;
     struct json_object *args;
-    struct store_presence presence;
+    const struct client_labels *labels;
+    struct store_presence presence; /* borrows from them */
     char (*ack_ids)[UUID_SIZE];
     const char **acks;
     bool structured;
@@ -134,8 +135,8 @@ static void check_arguments(struct tool_run *run, const struct tool_spec *spec, 
 }
 
 struct tool_run *tool_run_new(struct relay *relay, const struct identity *who, const struct client *client,
-    const struct jsonrpc_message *message, const struct mcp_call *mcp, bool reports,
-    struct json_object **error)
+    const struct client_labels *labels, const struct jsonrpc_message *message, const struct mcp_call *mcp,
+    bool reports, struct json_object **error)
 {
     const char *name = NULL;
     struct json_object *given = NULL;
@@ -159,6 +160,7 @@ struct tool_run *tool_run_new(struct relay *relay, const struct identity *who, c
     struct tool_run *run = xcalloc(1, sizeof *run);
     run->call = (struct tool_call){.relay = relay, .who = who, .client = client, .began_ms = clock_mono_ms()};
     run->call.caller = identity_caller(who);
+    run->labels = labels;
     run->name = spec->name;
     run->era = mcp->era;
     run->id = json_object_get(message->id);
@@ -230,7 +232,7 @@ enum verdict tool_run_step(struct tool_run *run, enum wake wake, struct wait *wa
     enum verdict verdict = VERDICT_WAIT;
 
     *told = NULL;
-    if (wake == WAKE_START && presence_due(call->relay->auth, call->who, call->client, &run->presence))
+    if (wake == WAKE_START && presence_due(call->relay->auth, call->who, run->labels, &run->presence))
         call->caller.presence = &run->presence;
     if (!only_progress) {
         call->wake = wake;
@@ -242,6 +244,7 @@ enum verdict tool_run_step(struct tool_run *run, enum wake wake, struct wait *wa
     }
     json_object_put(run->args); /* what is parked is small */
     run->args = call->args = NULL;
+    call->caller.presence = NULL; /* it was stored by the first look */
     *told = progress(run, clock_mono_ms());
     *wait = call->wait;
     if (run->progress_token && run->next_progress_ms < wait->until_ms)

@@ -11,12 +11,12 @@ enum { TOOL_RUN_PROGRESS_MS = 15 * 1000 };
 
 struct tool_run;
 
-/* Reads the call off a request's params. relay, who and client are borrowed until tool_run_free, the message
+/* Reads the call off a request's params. relay, who and client are borrowed until tool_run_free, labels until it first waits, the message
  * is not needed any more. reports: the answer is a stream once the tool waits, and can carry progress. NULL:
  * *error has the JSON-RPC error for it (the caller puts it). */
 struct tool_run *tool_run_new(struct relay *relay, const struct identity *who, const struct client *client,
-    const struct jsonrpc_message *message, const struct mcp_call *mcp, bool reports,
-    struct json_object **error);
+    const struct client_labels *labels, const struct jsonrpc_message *message, const struct mcp_call *mcp,
+    bool reports, struct json_object **error);
 
 /* Goes on. On VERDICT_WAIT, *wait says for what (the key is borrowed) and *progress (may be NULL) is what to
  * tell the caller meanwhile, a JSON-RPC notification, or NULL. On VERDICT_DONE the call is filled in. */

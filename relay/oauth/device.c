@@ -72,10 +72,11 @@ static void begin_device(struct exchange *ex)
     bool was_forwarded;
     enum store_refusal refusal;
     const int64_t now_ms = clock_wall_ms();
-    client_read(ex, &client);
+    struct client_labels labels;
+    client_read(ex, &client, &labels);
     client_address(relay->auth, ex, address, &was_forwarded);
     secret_token_mint(device_code);
-    struct store_device device = {.machine = client.machine,
+    struct store_device device = {.machine = labels.machine,
         .address = address,
         .created_ms = now_ms,
         .expires_ms = now_ms + DEVICE_LIFE_MS};
@@ -83,7 +84,7 @@ static void begin_device(struct exchange *ex)
     const enum store_status status = add_device(relay, &device, user_code, &refusal);
     if (status == STORE_DONE) {
         answer_device(ex, relay->oauth, device_code, user_code);
-        log_info("device_asks", LOG_STR("machine", client.machine), LOG_STR("address", address));
+        log_info("device_asks", LOG_STR("machine", labels.machine), LOG_STR("address", address));
     } else if (status == STORE_REFUSED) {
         endpoint_error(ex, 503, "temporarily_unavailable", "Too many devices are waiting; try again later.");
         exchange_add_header(ex, "Retry-After", "60");

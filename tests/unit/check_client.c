@@ -6,16 +6,21 @@
 #include "../../relay/auth/authenticator.h"
 #include "unit.h"
 
-static struct client read_one(const char *name, const char *value)
+struct told {
+    struct client client;
+    struct client_labels labels;
+};
+
+static struct told read_one(const char *name, const char *value)
 {
     char name_copy[64], value_copy[256];
     (void)snprintf(name_copy, sizeof name_copy, "%s", name);
     (void)snprintf(value_copy, sizeof value_copy, "%s", value);
     struct http_field field = {.name = name_copy, .value = value_copy};
     const struct exchange ex = {.headers = &field, .headers_count = 1};
-    struct client client;
-    client_read(&ex, &client);
-    return client;
+    struct told told;
+    client_read(&ex, &told.client, &told.labels);
+    return told;
 }
 
 START_TEST(types_by_header)
@@ -36,10 +41,10 @@ START_TEST(types_by_header)
         "X-Patchcord-Client-Type", "x-patchcord-client-type", "X-Client-Type"};
     for (size_t i = 0; i < LENGTH_OF(cases) * LENGTH_OF(headers); i++) {
         const size_t c = i / LENGTH_OF(headers);
-        const struct client client = read_one(headers[i % LENGTH_OF(headers)], cases[c].value);
-        ck_assert_int_eq(client.type, cases[c].type);
-        ck_assert_str_eq(client.type_name, cases[c].shown);
-        ck_assert_uint_eq(client.max_offer_bytes, cases[c].bytes);
+        const struct told told = read_one(headers[i % LENGTH_OF(headers)], cases[c].value);
+        ck_assert_int_eq(told.client.type, cases[c].type);
+        ck_assert_str_eq(told.labels.type_name, cases[c].shown);
+        ck_assert_uint_eq(told.client.max_offer_bytes, cases[c].bytes);
     }
 }
 END_TEST
@@ -58,36 +63,36 @@ START_TEST(types_by_user_agent)
         {"curl/7.88", ""},
     };
     for (size_t i = 0; i < LENGTH_OF(cases); i++) {
-        const struct client client = read_one("User-Agent", cases[i].user_agent);
-        ck_assert_str_eq(client.type_name, cases[i].shown);
-        ck_assert_str_eq(client.user_agent, cases[i].user_agent);
+        const struct told told = read_one("User-Agent", cases[i].user_agent);
+        ck_assert_str_eq(told.labels.type_name, cases[i].shown);
+        ck_assert_str_eq(told.labels.user_agent, cases[i].user_agent);
     }
 }
 END_TEST
 
 START_TEST(labels_are_harmless)
 {
-    struct client client = read_one("X-Patchcord-Machine", "  my \x1b[31mlap\ntop\xe2\x80\xae<b>_1.a-b  ");
-    ck_assert_str_eq(client.machine, "my 31mlaptopb_1.a-b");
-    client = read_one("X-Machine-Name", "0123456789012345678901234567890123456789x");
-    ck_assert_str_eq(client.machine, "0123456789012345678901234567890123456789");
-    client = read_one("X-Patchcord-Display-Name", "\"; DROP");
-    ck_assert_str_eq(client.display_name, "DROP");
-    client = read_one("X-Platform", "linux x86_64");
-    ck_assert_str_eq(client.platform, "linux x86_64");
-    client = read_one("User-Agent", "a\tb\x7f\xc3\xa4");
-    ck_assert_str_eq(client.user_agent, "ab");
-    client = read_one("Host", "relay.example.org:8000");
-    ck_assert_str_eq(client.request_host, "relay.example.org:8000");
+    struct told told = read_one("X-Patchcord-Machine", "  my \x1b[31mlap\ntop\xe2\x80\xae<b>_1.a-b  ");
+    ck_assert_str_eq(told.labels.machine, "my 31mlaptopb_1.a-b");
+    told = read_one("X-Machine-Name", "0123456789012345678901234567890123456789x");
+    ck_assert_str_eq(told.labels.machine, "0123456789012345678901234567890123456789");
+    told = read_one("X-Patchcord-Display-Name", "\"; DROP");
+    ck_assert_str_eq(told.labels.display_name, "DROP");
+    told = read_one("X-Platform", "linux x86_64");
+    ck_assert_str_eq(told.labels.platform, "linux x86_64");
+    told = read_one("User-Agent", "a\tb\x7f\xc3\xa4");
+    ck_assert_str_eq(told.labels.user_agent, "ab");
+    told = read_one("Host", "relay.example.org:8000");
+    ck_assert_str_eq(told.labels.request_host, "relay.example.org:8000");
 }
 END_TEST
 
 START_TEST(acknowledging_clients)
 {
-    ck_assert(read_one("X-Patchcord-Ack", "1").acks);
-    ck_assert(!read_one("X-Patchcord-Ack", "0").acks);
-    ck_assert(!read_one("X-Patchcord-Ack", "1x").acks);
-    ck_assert(!read_one("Other", "1").acks);
+    ck_assert(read_one("X-Patchcord-Ack", "1").client.acks);
+    ck_assert(!read_one("X-Patchcord-Ack", "0").client.acks);
+    ck_assert(!read_one("X-Patchcord-Ack", "1x").client.acks);
+    ck_assert(!read_one("Other", "1").client.acks);
 }
 END_TEST
 
