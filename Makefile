@@ -190,11 +190,13 @@ $(BUILD)/.bench-deps: install.sh
 	@./install.sh --deps bench
 	@touch $@
 bench: all $(BUILD)/.test-deps $(BUILD)/.bench-deps $(BENCHES) $(BUILD)/tests/bench/report ## measures, into tests/bench/results; PLOT=1 draws the curves into docs/performance
+	@$(MAKE) --no-print-directory static
 	@mkdir -p $(RESULTS) $(if $(PLOT),docs/performance)
 	@export BENCH_RESULTS=$(RESULTS) PATCHCORD_BUILD=$(BUILD) PATCHCORD_TEST_DIRECT=bench; \
-	for bench in $(filter-out %/bench_soak %/bench_relays,$(BENCHES)); do $$bench || exit 1; done; \
+	for bench in $(filter-out %/bench_soak %/bench_relays %/bench_round_trips,$(BENCHES)); do $$bench || exit 1; done; \
+	PATCHCORD_BUILD=$(BUILD)-static $(BUILD)/tests/bench/bench_bridge || exit 1; \
 	for bench in sends relays; do tests/postgres.sh $(BUILD)/tests/bench/bench_$$bench || exit 1; done; \
-	tests/supabase.sh $(BUILD)/tests/bench/bench_sends
+	for bench in sends round_trips; do tests/supabase.sh $(BUILD)/tests/bench/bench_$$bench || exit 1; done
 	@tests/bench/peers/setup.sh $(BUILD)/peers
 	@BENCH_RESULTS=$(RESULTS) PATCHCORD_BUILD=$(BUILD) $(BUILD)/peers/node tests/bench/peers/peers.mjs
 	@$(BUILD)/tests/bench/report $(RESULTS) $(if $(PLOT),docs/performance)
