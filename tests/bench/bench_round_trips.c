@@ -101,7 +101,7 @@ int main(void)
         puts("Round trips to the database: left out (tests/supabase.sh build/tests/bench/bench_round_trips)");
         return EXIT_SUCCESS;
     }
-    figures_begin("round_trips", "Round trips to the database before a tool's answer", "call");
+    figures_begin("round_trips", "Round trips to the database before the answer of a tool", "call");
     relay = load_relay(2);
     free(ask("a0", names[RECALL], "{}", NULL)); /* who they are is asked once in a while */
     free(ask("a1", names[RECALL], "{}", NULL));
