@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "../../common/alloc.h"
+#include "../../common/compiler.h"
 
 static const char *text_of(struct json_object *from, const char *key)
 {
@@ -67,6 +68,18 @@ static size_t find_curves(struct json_object *points, struct curve *curves, size
     return count;
 }
 
+/* Between single quotes, where gnuplot has one that belongs to the text twice. */
+static void write_quoted(FILE *to, const char *text)
+{
+    fputc('\'', to);
+    for (; *text; text++) {
+        if (*text == '\'')
+            fputc('\'', to);
+        fputc(*text, to);
+    }
+    fputc('\'', to);
+}
+
 static void write_data(FILE *to, struct json_object *points, const struct curve *curve, size_t number)
 {
     fprintf(to, "$curve%zu << END\n", number);
@@ -79,29 +92,61 @@ static void write_data(FILE *to, struct json_object *points, const struct curve 
     fputs("END\n", to);
 }
 
-static bool plot(struct json_object *result, const char *folder)
+static void write_settings(FILE *to, struct json_object *result, const char *folder)
 {
-    enum { CURVES_MAX = 16 };
-    struct curve curves[CURVES_MAX];
-    struct json_object *points = json_object_object_get(result, "points");
-    const size_t count = find_curves(points, curves, CURVES_MAX);
-    size_t drawn = 0;
-    FILE *to = popen("gnuplot", "we");
-    if (!to)
-        return false;
-    fprintf(to,
-        "set terminal pngcairo size 900,540\nset output '%s/%s.png'\nset title '%s'\nset xlabel '%s'\n",
-        folder, text_of(result, "name"), text_of(result, "title"), text_of(result, "unit_x"));
-    fputs("set logscale xy\nset grid\nset key outside bottom\n", to);
-    for (size_t i = 0; i < count; i++)
-        write_data(to, points, &curves[i], i);
+    const struct {
+        const char *setting, *key;
+    } settings[] = {{"title", "title"}, {"xlabel", "unit_x"}};
+    char *path = xasprintf("%s/%s.png", folder, text_of(result, "name"));
+    fputs("set terminal pngcairo noenhanced size 900,600\nset output ", to);
+    write_quoted(to, path);
+    for (size_t i = 0; i < LENGTH_OF(settings); i++) {
+        fprintf(to, "\nset %s ", settings[i].setting);
+        write_quoted(to, text_of(result, settings[i].key));
+    }
+    fputs("\nset logscale xy\nset grid\nset key below vertical\n", to);
+    free(path);
+}
+
+static void write_plot(FILE *to, const struct curve *curves, size_t count)
+{
+    const char *before = "plot";
     for (size_t i = 0; i < count; i++) {
         if (curves[i].points < 2)
             continue;
-        fprintf(to, "%s $curve%zu using ($1 < 1 ? 1 : $1):2 with linespoints title '%s (%s)'",
-            drawn++ == 0 ? "plot" : ",", i, curves[i].series, curves[i].unit);
+        char *title = xasprintf("%s (%s)", curves[i].series, curves[i].unit);
+        fprintf(to, "%s $curve%zu using ($1 < 1 ? 1 : $1):2 with linespoints title ", before, i);
+        write_quoted(to, title);
+        free(title);
+        before = ",";
     }
     fputs("\n", to);
+}
+
+static bool has_curve(const struct curve *curves, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (curves[i].points > 1)
+            return true;
+    }
+    return false;
+}
+
+static bool plot(struct json_object *result, const char *folder)
+{
+    enum { CURVES_MAX = 32 };
+    struct curve curves[CURVES_MAX];
+    struct json_object *points = json_object_object_get(result, "points");
+    const size_t count = find_curves(points, curves, CURVES_MAX);
+    if (!has_curve(curves, count))
+        return true;
+    FILE *to = popen("gnuplot", "we");
+    if (!to)
+        return false;
+    write_settings(to, result, folder);
+    for (size_t i = 0; i < count; i++)
+        write_data(to, points, &curves[i], i);
+    write_plot(to, curves, count);
     return pclose(to) == 0;
 }
 
