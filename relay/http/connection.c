@@ -3,6 +3,7 @@
  * The order that works with libmicrohttpd 0.9.75: in its callbacks connections are only suspended; outside of
  * them an answer is queued while its connection is suspended, the connection resumed, and MHD_run called. */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,10 +74,12 @@ static void read_peer(struct connection *c, const struct sockaddr *address)
     c->peer_is_loopback = ntohl(four->s_addr) >> 24 == IN_LOOPBACKNET;
 }
 
-static struct connection *connection_begin(struct http_server *s, struct MHD_Connection *mhd)
+static struct connection *connection_begin(struct http_daemon *daemon, struct MHD_Connection *mhd)
 {
+    struct http_server *s = daemon->server;
     struct connection *c = xcalloc(1, sizeof *c);
     c->server = s;
+    c->daemon = daemon;
     c->mhd = mhd;
     c->linger = true;
     c->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
@@ -84,6 +87,7 @@ static struct connection *connection_begin(struct http_server *s, struct MHD_Con
     timer_init(&c->timer, connection_timer, c);
     read_peer(c, MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr);
     TAILQ_INSERT_TAIL(&s->connections, c, link);
+    s->connections_count++;
     if (!poller_add(s->poller, c->fd, EPOLLIN | EPOLLRDHUP | EPOLLET, &c->watch))
         shutdown(c->fd, SHUT_RDWR);
     return c;
@@ -100,10 +104,10 @@ static void connection_end(struct connection *c)
     LIST_FOREACH(r, &c->settling, settling_link)
     r->held_up = NULL;
     TAILQ_REMOVE(&s->connections, c, link);
+    s->connections_count--;
     free(c);
-    /* At its limit the library listens no more, and looks whether it may again at the beginning of a run
-     * only. */
-    s->run_daemon = true;
+    if (!listener_look(&s->listener))
+        log_error("listening_failed", LOG_STR("error", strerror(errno)));
 }
 
 void connection_notify(
@@ -565,7 +569,7 @@ static void resume(struct connection *c)
 void connection_abandon(struct connection *c)
 {
     c->abandoned = true;
-    c->server->run_daemon = true;
+    c->daemon->has_work = true;
     shutdown(c->fd, SHUT_RDWR);
     resume(c);
 }
@@ -573,7 +577,7 @@ void connection_abandon(struct connection *c)
 void connection_receive_on(struct connection *c)
 {
     arm_timer(c, body_until(c->request));
-    c->server->run_daemon = true;
+    c->daemon->has_work = true;
     resume(c);
 }
 
@@ -583,7 +587,7 @@ void connection_cut_off(struct connection *c)
     /* The next bytes that come end it; where none come, the timer does. */
     c->abandoned = true;
     timer_arm(&c->server->timers, &c->timer, clock_mono_ms() + LINGER_MS);
-    c->server->run_daemon = true;
+    c->daemon->has_work = true;
     resume(c);
 }
 
@@ -591,7 +595,7 @@ void connection_hand_over(struct connection *c)
 {
     struct request *r = c->request;
     bool is_begin = !r->streams || !r->stream_started;
-    c->server->run_daemon = true;
+    c->daemon->has_work = true;
     bool is_end = !r->streams || r->stream_ended;
     if (is_end && r->ex.confirm_delivery && delivery_peer_gone(c->fd))
         c->hung_up = true;

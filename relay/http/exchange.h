@@ -52,9 +52,9 @@ struct wait {
 
 struct exchange {
     /* the request */
-    void *app;           /* what http_server_options.app is */
-    char id[17];         /* for logs and X-Request-Id */
-    char *method, *path; /* path is percent-decoded, without the query */
+    void *app;                  /* what http_server_options.app is */
+    char id[17];                /* for logs and X-Request-Id */
+    char *method, *path;        /* path is percent-decoded, without the query */
     struct http_field *headers; /* none any more once it was parked */
     size_t headers_count;
     struct http_field *query; /* decoded */

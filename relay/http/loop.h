@@ -11,7 +11,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "daemons.h"
 #include "delivery.h"
+#include "listener.h"
 #include "parking_loop.h"
 #include "server.h"
 #include "target.h"
@@ -28,6 +30,7 @@ enum { HANG_UP_MS = 1000 };
 
 struct connection {
     struct http_server *server;
+    struct http_daemon *daemon; /* whose it is */
     struct MHD_Connection *mhd;
     struct watch watch; /* the socket in our epoll, edge-triggered, from the connection's begin to its end */
     int fd;
@@ -101,20 +104,20 @@ struct http_server {
     struct http_server_options options;
     struct http_limits limits;
     char *host, *version, *server_header, *cert_file, *key_file;
-    struct MHD_Daemon *daemon;
+    struct http_daemons daemons;
+    struct listener listener;
     struct certificate *certificate;
     struct parking *parking;
     struct workers *workers;
     struct poller *poller;
     struct timers timers;
     struct deliveries *deliveries;
-    int port, listen_fd, event_fd, signal_fd;
-    struct watch mhd_watch, event_watch, signal_watch;
+    int port, event_fd, signal_fd;
+    struct watch event_watch, signal_watch;
     uint64_t id_base, id_count;
-    bool run_daemon;       /* libmicrohttpd has something to do */
-    int64_t daemon_due_ms; /* and when it has by itself; -1: never */
 
     struct connection_list connections;
+    unsigned connections_count, connections_limit;
     struct request_list requests; /* all that are alive */
     size_t body_bytes;
 

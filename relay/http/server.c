@@ -1,10 +1,5 @@
 /* server.c: the loop, from its making to its end. */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -24,15 +19,12 @@
 #include "loop.h"
 
 enum {
-    LISTEN_BACKLOG = 4096,
     DESCRIPTORS_KEPT = 256, /* for the store, logs, outgoing connections */
     CONNECTIONS_MIN = 64,   /* however few descriptors there are */
     STOP_RESERVE_MS = 1000, /* of the grace, for what is cut off to be settled */
     STOP_RECEIVE_MS = 1000, /* how long requests that are still coming in are waited for */
     STOP_LOOK_MS = 50,
 };
-
-#define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 
 void server_kick(struct http_server *s)
 {
@@ -53,13 +45,6 @@ void http_server_stop(struct http_server *s)
 }
 
 /* ---- what the loop waits for ---- */
-
-static void daemon_ready(void *owner, uint32_t events)
-{
-    (void)events;
-    struct http_server *s = owner;
-    s->run_daemon = true;
-}
 
 static void event_ready(void *owner, uint32_t events)
 {
@@ -104,66 +89,6 @@ static void signal_ready(void *owner, uint32_t events)
 
 /* ---- making ---- */
 
-/* Connections inherit the keep-alive: a client that vanished without a word while parked is noticed in two
- * minutes. */
-static bool set_options(int fd, int family)
-{
-    static const struct {
-        int level, name, value;
-    } settings[] = {
-        {SOL_SOCKET, SO_REUSEADDR, 1},
-        {SOL_SOCKET, SO_KEEPALIVE, 1},
-        {IPPROTO_TCP, TCP_KEEPIDLE, 60},
-        {IPPROTO_TCP, TCP_KEEPINTVL, 15},
-        {IPPROTO_TCP, TCP_KEEPCNT, 4},
-        {IPPROTO_IPV6, IPV6_V6ONLY, 0},
-    };
-    for (size_t i = 0; i < LENGTH_OF(settings); i++) {
-        if (settings[i].level == IPPROTO_IPV6 && family != AF_INET6)
-            continue;
-        if (setsockopt(fd, settings[i].level, settings[i].name, &settings[i].value, sizeof(int)) != 0)
-            return false;
-    }
-    return true;
-}
-
-static int listen_on(const struct http_server_options *options, struct buf *why)
-{
-    char port[8];
-    snprintf(port, sizeof port, "%d", options->port);
-    struct addrinfo hints = {
-        .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE, .ai_socktype = SOCK_STREAM};
-    struct addrinfo *address = NULL;
-    int failure = getaddrinfo(options->host, port, &hints, &address);
-    if (failure != 0) {
-        buf_printf(why, "cannot listen on %s: %s", options->host, gai_strerror(failure));
-        return -1;
-    }
-    int fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    bool ok = fd >= 0 && set_options(fd, address->ai_family);
-    ok = ok && bind(fd, address->ai_addr, address->ai_addrlen) == 0 && listen(fd, LISTEN_BACKLOG) == 0;
-    int error = errno;
-    freeaddrinfo(address);
-    if (ok)
-        return fd;
-    buf_printf(why, "cannot listen on %s port %d: %s%s", options->host, options->port, strerror(error),
-        error == EADDRINUSE ? "; set PATCHCORD_PORT to another one" : "");
-    if (fd >= 0)
-        close(fd);
-    return -1;
-}
-
-static int port_of(int fd)
-{
-    struct sockaddr_storage address = {0};
-    socklen_t len = sizeof address;
-    if (getsockname(fd, (struct sockaddr *)&address, &len) != 0)
-        return 0;
-    if (address.ss_family == AF_INET6)
-        return ntohs(((struct sockaddr_in6 *)(void *)&address)->sin6_port);
-    return ntohs(((struct sockaddr_in *)(void *)&address)->sin_port);
-}
-
 /* As many connections as there are descriptors for. */
 static unsigned connections_limit(unsigned wanted)
 {
@@ -177,34 +102,6 @@ static unsigned connections_limit(unsigned wanted)
         return wanted;
     return limit.rlim_cur > CONNECTIONS_MIN + DESCRIPTORS_KEPT ? (unsigned)limit.rlim_cur - DESCRIPTORS_KEPT
                                                                : CONNECTIONS_MIN;
-}
-
-/* Escapes are decoded by target.c, which refuses what is malformed. */
-static size_t keep_escapes(void *cls, struct MHD_Connection *mhd, char *text)
-{
-    (void)cls, (void)mhd;
-    return strlen(text);
-}
-
-static struct MHD_Daemon *start_daemon(struct http_server *s)
-{
-    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME;
-    struct MHD_OptionItem tls[] = {
-        {MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)(intptr_t)certificate_retrieve},
-        {MHD_OPTION_HTTPS_PRIORITIES, 0, TLS_PRIORITIES},
-        {MHD_OPTION_END, 0, NULL},
-    };
-    struct MHD_OptionItem plain[] = {{MHD_OPTION_END, 0, NULL}};
-    if (s->certificate)
-        flags |= MHD_USE_TLS;
-    return MHD_start_daemon(flags, 0, NULL, NULL, connection_handle, s, MHD_OPTION_LISTEN_SOCKET,
-        s->listen_fd, MHD_OPTION_NOTIFY_CONNECTION, connection_notify, s, MHD_OPTION_NOTIFY_COMPLETED,
-        connection_completed, s, MHD_OPTION_URI_LOG_CALLBACK, connection_target, s,
-        MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_CONNECTION_LIMIT,
-        connections_limit(s->limits.connections_max), MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)HTTP_CONNECTION_MEMORY, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-        s->options.connections_per_address, MHD_OPTION_CONNECTION_TIMEOUT, s->limits.idle_timeout_s,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, s->certificate ? tls : plain, MHD_OPTION_END);
 }
 
 static bool make_descriptors(struct http_server *s)
@@ -226,11 +123,8 @@ static bool watch_all(struct http_server *s)
 {
     s->event_watch = (struct watch){.ready = event_ready, .owner = s};
     s->signal_watch = (struct watch){.ready = signal_ready, .owner = s};
-    s->mhd_watch = (struct watch){.ready = daemon_ready, .owner = s};
-    int mhd_fd = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
     return poller_add(s->poller, s->event_fd, EPOLLIN, &s->event_watch) &&
-           poller_add(s->poller, s->signal_fd, EPOLLIN, &s->signal_watch) &&
-           poller_add(s->poller, mhd_fd, EPOLLIN, &s->mhd_watch);
+           poller_add(s->poller, s->signal_fd, EPOLLIN, &s->signal_watch) && listener_look(&s->listener);
 }
 
 static bool load_certificate(struct http_server *s, struct buf *why)
@@ -247,10 +141,10 @@ static bool prepare(struct http_server *s, struct buf *why)
 {
     if (!load_certificate(s, why))
         return false;
-    s->listen_fd = listen_on(&s->options, why);
-    if (s->listen_fd < 0)
+    if (!listener_open(&s->listener, s, why))
         return false;
-    s->port = port_of(s->listen_fd);
+    s->port = listener_port(&s->listener);
+    s->connections_limit = connections_limit(s->limits.connections_max);
     if (!make_descriptors(s)) {
         buf_printf(why, "cannot start the HTTP server: %s", strerror(errno));
         return false;
@@ -258,11 +152,11 @@ static bool prepare(struct http_server *s, struct buf *why)
     s->workers = workers_new(s->options.workers, why);
     if (!s->workers)
         return false;
-    s->daemon = start_daemon(s);
-    if (s->daemon && watch_all(s))
+    errno = 0;
+    if (daemons_start(&s->daemons, s) && watch_all(s))
         return true;
     buf_printf(
-        why, "cannot start the HTTP server: %s", s->daemon ? strerror(errno) : "the HTTP library refused");
+        why, "cannot start the HTTP server: %s", errno != 0 ? strerror(errno) : "the HTTP library refused");
     return false;
 }
 
@@ -286,7 +180,7 @@ struct http_server *http_server_new(const struct http_server_options *options, s
     s->server_header = xasprintf("patchcord/%s", options->version);
     s->cert_file = xstrdup_or_null(options->tls_cert_file);
     s->key_file = xstrdup_or_null(options->tls_key_file);
-    s->listen_fd = s->event_fd = s->signal_fd = -1;
+    s->listener.fd = s->event_fd = s->signal_fd = -1;
     TAILQ_INIT(&s->connections);
     TAILQ_INIT(&s->requests);
     STAILQ_INIT(&s->done);
@@ -330,14 +224,8 @@ static void take_results(struct http_server *s)
 /* When the loop has something to do by itself (monotonic), or -1. */
 static int64_t next_due(struct http_server *s, int64_t now_ms)
 {
-    MHD_UNSIGNED_LONG_LONG library_ms;
-    s->daemon_due_ms = -1;
-    if (MHD_get_timeout(s->daemon, &library_ms) == MHD_YES)
-        s->daemon_due_ms = now_ms + (library_ms < INT32_MAX ? (int64_t)library_ms : INT32_MAX);
-    int64_t next = timers_next(&s->timers);
-    if (next < 0 || (s->daemon_due_ms >= 0 && s->daemon_due_ms < next))
-        return s->daemon_due_ms;
-    return next;
+    const int64_t library_ms = daemons_due(&s->daemons, now_ms), timer_ms = timers_next(&s->timers);
+    return timer_ms < 0 || (library_ms >= 0 && library_ms < timer_ms) ? library_ms : timer_ms;
 }
 
 static int wait_ms(int64_t due_ms, int64_t now_ms)
@@ -352,17 +240,14 @@ static void turn(struct http_server *s)
 {
     int64_t now = clock_mono_ms();
     int64_t due = next_due(s, now);
-    poller_wait(s->poller, s->run_daemon ? 0 : wait_ms(due, now));
+    poller_wait(s->poller, wait_ms(due, now));
     now = clock_mono_ms();
     timers_run(&s->timers, now);
     if (atomic_exchange(&s->kicked, false)) {
         take_results(s);
         parking_drain(s->parking, request_wake);
     }
-    if (s->run_daemon || (s->daemon_due_ms >= 0 && now >= s->daemon_due_ms)) {
-        s->run_daemon = false;
-        MHD_run(s->daemon);
-    }
+    daemons_run(&s->daemons, now);
 }
 
 /* ---- stopping ---- */
@@ -375,10 +260,7 @@ static void stop_begin(struct http_server *s, int64_t grace_ms)
         s->options.stopping(s->options.app);
     s->stop_by_ms = now + grace_ms;
     s->abandon_at_ms = s->stop_by_ms - (grace_ms > 4 * STOP_RESERVE_MS ? STOP_RESERVE_MS : grace_ms / 4);
-    int fd = MHD_quiesce_daemon(s->daemon);
-    if (fd >= 0)
-        close(fd);
-    s->listen_fd = -1;
+    listener_close(&s->listener);
     struct request *r, *next;
     TAILQ_FOREACH_SAFE(r, &s->requests, link, next)
     request_shutdown(r);
@@ -461,20 +343,17 @@ void http_server_free(struct http_server *s)
 {
     if (!s)
         return;
-    if (s->daemon) {
-        abandon_all(s);
-        MHD_run(s->daemon);
-        deliveries_give_up(s->deliveries);
-        MHD_stop_daemon(s->daemon);
-    }
+    abandon_all(s);
+    daemons_run_all(&s->daemons);
+    deliveries_give_up(s->deliveries);
+    daemons_stop(&s->daemons);
     workers_free(s->workers);
     settle_leftovers(s);
     deliveries_free(s->deliveries);
     parking_free(s->parking);
     certificate_free(s->certificate);
+    listener_close(&s->listener);
     poller_free(s->poller);
-    if (s->listen_fd >= 0)
-        close(s->listen_fd);
     if (s->event_fd >= 0)
         close(s->event_fd);
     if (s->signal_fd >= 0)
