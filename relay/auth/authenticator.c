@@ -15,12 +15,24 @@
 #include "origin.h"
 #include "rate_limit.h"
 
-enum { PRESENCE_AGENTS_MAX = 16384, ACQUAINTED_MAX = 16384, STORE_RETRY_S = 2 };
+enum {
+    PRESENCE_AGENTS_MAX = 16384,
+    ACQUAINTED_MAX = 16384,
+    LOOKED_UP_MAX = 16384,
+    LOOK_UP_INTERVAL_MS = 1000, /* for an address that is shut out */
+    STORE_RETRY_S = 2
+};
 
 struct seen {
     struct lru_entry entry;
     bool was_written;
     int64_t written_ms;
+};
+
+/* When the store may be asked again for an address that is shut out. */
+struct looked_up {
+    struct lru_entry entry;
+    int64_t next_ms;
 };
 
 struct authenticator {
@@ -32,6 +44,7 @@ struct authenticator {
     pthread_mutex_t lock; /* of what follows; never held while the store is asked */
     struct identity_cache cache;
     struct lru acquainted; /* hashes of credentials that were good when the store was last asked */
+    struct lru looked_up;  /* by address */
     struct rate_limit *tokens, *strangers; /* by credential hash, by address */
     struct lru presence;                   /* struct seen by agent's address, or credential hash */
 };
@@ -64,6 +77,7 @@ struct authenticator *authenticator_new(
     pthread_mutex_init(&a->lock, NULL);
     identity_cache_init(&a->cache);
     lru_init(&a->acquainted, ACQUAINTED_MAX, sizeof(struct lru_entry), NULL);
+    lru_init(&a->looked_up, LOOKED_UP_MAX, sizeof(struct looked_up), NULL);
     lru_init(&a->presence, PRESENCE_AGENTS_MAX, sizeof(struct seen), NULL);
     a->tokens = rate_limit_new(options->rate_limit_per_minute, a->ban_ms);
     a->strangers = rate_limit_new(options->anon_rate_limit_per_minute, a->ban_ms);
@@ -82,6 +96,7 @@ void authenticator_free(struct authenticator *a)
     rate_limit_free(a->strangers);
     lru_clear(&a->presence);
     lru_clear(&a->acquainted);
+    lru_clear(&a->looked_up);
     identity_cache_free(&a->cache);
     pthread_mutex_destroy(&a->lock);
     free(a->public_url);
@@ -275,7 +290,18 @@ static bool is_acquainted(struct authenticator *a, const char *hash)
     return is;
 }
 
-/* False: the store would have to be asked for an address that is shut out: the exchange is answered. */
+/* Under the lock. Where many share an address, what one of them does must not shut out the good credentials of the
+ * others; what it costs to look them up is bounded. */
+static bool may_look_up(struct authenticator *a, const char *address, int64_t now_ms)
+{
+    struct looked_up *last = lru_add(&a->looked_up, address);
+    if (now_ms < last->next_ms)
+        return false;
+    last->next_ms = now_ms + LOOK_UP_INTERVAL_MS;
+    return true;
+}
+
+/* False: the store would have to be asked once more for an address that is shut out: the exchange is answered. */
 static bool may_ask(struct authenticator *a, struct exchange *ex, const char *hash)
 {
     char key[INET6_ADDRSTRLEN];
@@ -283,11 +309,12 @@ static bool may_ask(struct authenticator *a, struct exchange *ex, const char *ha
         return true;
     authenticator_limit_key(a, ex, key);
     pthread_mutex_lock(&a->lock);
-    const int64_t left_ms = rate_limit_left(a->strangers, key, clock_mono_ms());
+    const int64_t now_ms = clock_mono_ms(), left_ms = rate_limit_left(a->strangers, key, now_ms);
+    const bool may = left_ms == 0 || may_look_up(a, key, now_ms);
     pthread_mutex_unlock(&a->lock);
-    if (left_ms > 0)
+    if (!may)
         authenticator_answer_limited(ex, left_ms);
-    return left_ms == 0;
+    return may;
 }
 
 /* A ban that has just begun is to survive a restart. */
