@@ -13,7 +13,7 @@ enum {
     CLIENT_DOCUMENT_MAX = 32 * 1024,        /* bytes */
     CLIENT_DOCUMENT_TIMEOUT_MS = 10 * 1000, /* of a fetch */
     CLIENT_DOCUMENT_FETCHES_MAX = 8,        /* under way at a time, */
-    CLIENT_DOCUMENT_FETCHES_PER_ADDRESS = 2,
+    CLIENT_DOCUMENT_FETCHES_PER_ADDRESS = 4,
     CLIENT_DOCUMENTS_MAX = 256,            /* that are kept */
     CLIENT_DOCUMENT_KEEP_MS = 3600 * 1000, /* where its headers do not say */
     CLIENT_DOCUMENT_KEEP_MAX_MS = 86400 * 1000,
